@@ -1,0 +1,3 @@
+//! Share, download and seed big files between browsers and BitTorrent clients.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! tokio drivers for the Brackish engine: TCP, WebRTC, files, trackers.

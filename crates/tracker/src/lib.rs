@@ -1,0 +1,1 @@
+//! WebSocket and HTTP BitTorrent tracker with WebRTC signalling.

@@ -1,0 +1,1 @@
+//! Worker-side driver of the Brackish engine for web pages.

@@ -1,0 +1,3 @@
+//! Everything a contributor runs: demo, test, bench, size, check.
+
+fn main() {}

@@ -1,1 +1,66 @@
-//! The sans-IO BitTorrent session of Brackish: the same engine in a page, a server and a simulator.
+//! The sans-IO BitTorrent session of Brackish: one engine for a page, a server and a simulator.
+//!
+//! [`Session`] holds torrents, the peers of each, the piece picker, the choker, the announces and
+//! the WebRTC signalling. It does no input or output of its own, reads no clock and no random
+//! source: a driver feeds it [`Input`]s with the time, does what its [`Output`]s say, and may show
+//! its [`Event`]s to a person. The loop of every driver is the same:
+//!
+//! 1. call [`Session::handle_input`] (any number of times), or [`Session::handle_timeout`] when
+//!    the time that [`Session::poll_timeout`] gave has come;
+//! 2. do every [`Output`] that [`Session::poll_output`] gives, until it gives none;
+//! 3. read every [`Event`] that [`Session::poll_event`] gives;
+//! 4. wait for input, or for the time of [`Session::poll_timeout`].
+//!
+//! Remote input never fails the session: hostile bytes end the connection that sent them.
+
+mod config;
+mod event;
+mod input;
+mod output;
+mod session;
+mod stats;
+mod time;
+
+pub use config::{AddTorrent, AddTorrentError, Config, Existing, Source};
+pub use event::{DisconnectReason, Event};
+pub use input::{AcceptError, Input, Presence, StorageError};
+pub use output::Output;
+pub use session::Session;
+pub use stats::{PeerStats, TorrentState, TorrentStats, TrackerStats, TrackerStatus};
+pub use time::Timestamp;
+
+/// A torrent of one session. Never reused within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TorrentId(pub(crate) u32);
+
+/// A connection of one session, from its dial or acceptance to its end. Never reused within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+impl ConnectionId {
+    /// The identity as one number, for a driver that keys a table outside Rust by it.
+    /// Always below 2^53, so that it is exact as a JavaScript number.
+    pub fn to_u64(self) -> u64 {
+        (u64::from(self.generation) << 20) | u64::from(self.slot)
+    }
+}
+
+/// A job that the driver does for the session: a read, a write, a hash or an announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub(crate) u64);
+
+/// A WebSocket to a tracker, shared by all torrents of the session that use its URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub(crate) u32);
+
+/// By which water a connection runs. To the session both are ordered byte streams with credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Via {
+    /// A TCP stream.
+    Tcp,
+    /// A WebRTC data channel.
+    WebRtc,
+}

@@ -1,0 +1,104 @@
+//! What a driver decides before a session runs, and what it says when it adds a torrent.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use brackish_wire::metainfo::Info;
+use brackish_wire::{InfoHash, PeerId};
+
+/// The settings of a session. They hold for its life.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who this session is to peers and trackers (BEP 20: eight bytes of client and version, then
+    /// random ones).
+    pub peer_id: PeerId,
+    /// The name and version that the extension handshake carries (BEP 10, `v`).
+    pub client: String,
+    /// The TCP port on which the driver accepts peers; told to trackers and peers.
+    pub listen_port: Option<u16>,
+    /// Whether the driver can dial TCP. A page cannot.
+    pub tcp: bool,
+    /// Whether the driver can make WebRTC connections.
+    pub webrtc: bool,
+    /// Most connections of one torrent, dials and unanswered offers not counted.
+    pub connections_per_torrent: usize,
+    /// Most connections of the session, everything counted.
+    pub connections: usize,
+    /// Most dials under way at once.
+    pub half_open: usize,
+    /// Offers sent with one announce. 5 is what every public tracker accepts.
+    pub offers_per_announce: usize,
+    /// Bytes of blocks that may be with the store, not yet written. Above it nothing is requested.
+    pub store_budget: usize,
+    /// Bytes of blocks that may be requested and not yet received, over all peers.
+    pub request_budget: usize,
+}
+
+impl Config {
+    /// The settings of a node or page that calls itself `peer_id`; see the fields for what to change.
+    pub fn new(peer_id: PeerId) -> Self {
+        Self {
+            peer_id,
+            client: concat!("Brackish ", env!("CARGO_PKG_VERSION")).to_owned(),
+            listen_port: None,
+            tcp: true,
+            webrtc: true,
+            connections_per_torrent: 100,
+            connections: 400,
+            half_open: 16,
+            offers_per_announce: 5,
+            store_budget: 32 << 20,
+            request_budget: 64 << 20,
+        }
+    }
+}
+
+/// A torrent to take part in.
+#[derive(Clone, Debug)]
+pub struct AddTorrent {
+    /// What is known of it.
+    pub source: Source,
+    /// Announce URLs in tiers (BEP 12): `ws:`, `wss:`, `http:`, `https:` or `udp:`. All usable ones
+    /// are announced to; those that the driver cannot reach are left out by the session
+    /// (`http`, `https` and `udp` where `Config::tcp` is false, `ws` and `wss` where
+    /// `Config::webrtc` is false).
+    pub trackers: Vec<Vec<String>>,
+    /// TCP peers to try at once.
+    pub peers: Vec<SocketAddr>,
+    /// What to make of data that the store already holds.
+    pub existing: Existing,
+}
+
+/// What is known of a torrent when it is added.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Its whole `info` dictionary.
+    Info(Arc<Info>),
+    /// Its info-hash alone, as from a magnet link: the rest comes from peers (BEP 9).
+    Magnet {
+        /// The SHA-1 of the `info` dictionary.
+        info_hash: InfoHash,
+        /// The name to show until the metadata is there.
+        name: Option<String>,
+    },
+}
+
+/// What to make of data that the store already holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Hash whatever the store says may be there.
+    Check,
+    /// Every piece was verified by the caller just now, as by one who has made the torrent.
+    AllVerified,
+}
+
+/// Why a torrent was not added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddTorrentError {
+    /// The session has this torrent.
+    #[error("torrent {0} was added before")]
+    Duplicate(InfoHash),
+    /// The session is shutting down.
+    #[error("the session is shutting down")]
+    ShuttingDown,
+}

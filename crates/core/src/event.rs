@@ -1,0 +1,137 @@
+//! What a user of the session may want to know.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use brackish_wire::PeerId;
+use brackish_wire::metainfo::Info;
+
+use crate::{ConnectionId, StorageError, TorrentId, Via};
+
+/// Something that happened. Nothing depends on an event being read.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The metadata of a magnet link came from peers and was verified.
+    Metadata {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// The whole `info` dictionary.
+        info: Arc<Info>,
+    },
+    /// What the store held was hashed; the torrent now downloads or seeds.
+    Checked {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Pieces that were right.
+        verified: u32,
+    },
+    /// A piece was verified and is served from now on.
+    PieceVerified {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Its index.
+        piece: u32,
+    },
+    /// A downloaded piece did not have its hash; it is fetched again.
+    PieceFailed {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Its index.
+        piece: u32,
+    },
+    /// Every wanted piece is verified.
+    Finished {
+        /// Which torrent.
+        torrent: TorrentId,
+    },
+    /// A peer sent a good handshake.
+    PeerConnected {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// By which connection.
+        connection: ConnectionId,
+        /// Who it says it is.
+        peer_id: PeerId,
+        /// By which water.
+        via: Via,
+        /// Its address, where the driver knows one.
+        address: Option<SocketAddr>,
+    },
+    /// A connected peer is gone.
+    PeerDisconnected {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// By which connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// A peer sent bad data and is not spoken to again.
+    PeerBanned {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Who it said it was.
+        peer_id: PeerId,
+        /// Its address, where the driver knows one.
+        address: Option<SocketAddr>,
+    },
+    /// A tracker answered.
+    TrackerAnnounced {
+        /// For which torrent.
+        torrent: TorrentId,
+        /// Its URL.
+        url: String,
+        /// Seeds it knows.
+        complete: Option<u32>,
+        /// Leeches it knows.
+        incomplete: Option<u32>,
+    },
+    /// A tracker could not be reached, refused, or warned. It is tried again by itself.
+    TrackerFailed {
+        /// For which torrent.
+        torrent: TorrentId,
+        /// Its URL.
+        url: String,
+        /// In words.
+        reason: String,
+    },
+    /// The store failed. The torrent downloads no more; verified pieces are still served.
+    StorageFailed {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// What went wrong.
+        error: StorageError,
+    },
+}
+
+/// Why a peer's connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DisconnectReason {
+    /// The other side or the network ended it.
+    #[error("{0}")]
+    Remote(String),
+    /// It broke the protocol.
+    #[error("protocol violation: {0}")]
+    Protocol(String),
+    /// It sent a piece that failed its hash.
+    #[error("sent bad data")]
+    Banned,
+    /// Nothing came from it for too long.
+    #[error("silent for too long")]
+    Timeout,
+    /// Both ends are this same session.
+    #[error("connected to itself")]
+    Itself,
+    /// Another connection to the same peer was kept.
+    #[error("connected twice")]
+    Duplicate,
+    /// Both ends have everything.
+    #[error("both are seeds")]
+    BothSeeds,
+    /// It was the least useful of too many.
+    #[error("made room for a better peer")]
+    Replaced,
+    /// The torrent was removed or the session shut down.
+    #[error("the torrent was removed")]
+    Removed,
+}

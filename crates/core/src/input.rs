@@ -1,0 +1,155 @@
+//! What a driver tells the session.
+
+use brackish_wire::tracker::AnnounceResponse;
+use brackish_wire::Bitfield;
+use bytes::Bytes;
+
+use crate::{ConnectionId, JobId, SocketId, TorrentId};
+
+/// What has happened outside. Inputs about a connection, job, socket or torrent that the session
+/// no longer knows are ignored, so a driver need not keep in step with what it ends.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A dialled TCP stream or a data channel is open.
+    Opened {
+        /// As in the `Dial`, `MakeOffer` or `MakeAnswer` that asked for it.
+        connection: ConnectionId,
+        /// Bytes that the driver takes from [`Output::Transmit`](crate::Output::Transmit) before
+        /// it has said [`Input::Sent`]. A bound on what waits in the driver, not on the transport.
+        room: usize,
+    },
+    /// Bytes came in, cut anywhere.
+    Received {
+        /// From which connection.
+        connection: ConnectionId,
+        /// At least one byte.
+        data: &'a [u8],
+    },
+    /// The transport took bytes that the driver held: as many may be transmitted again.
+    Sent {
+        /// On which connection.
+        connection: ConnectionId,
+        /// How many.
+        bytes: usize,
+    },
+    /// The driver found the credit that a connection may use changed, for instance because its
+    /// round-trip time or loss did. May be below what is in use.
+    Room {
+        /// On which connection.
+        connection: ConnectionId,
+        /// As in [`Input::Opened`]: the whole credit, not what is left of it.
+        room: usize,
+    },
+    /// A connection ended, or could not be made.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+        /// In words, for a person.
+        reason: String,
+    },
+    /// The SDP of an offer or answer that the session asked for, candidates gathered.
+    LocalDescription {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// The SDP.
+        sdp: String,
+    },
+
+    /// The store of a torrent is ready, or cannot be.
+    StorageOpened {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// What is there already.
+        result: Result<Presence, StorageError>,
+    },
+    /// A [`Output::Read`](crate::Output::Read) was done.
+    BlockRead {
+        /// Which.
+        job: JobId,
+        /// Exactly the bytes asked for.
+        result: Result<Bytes, StorageError>,
+    },
+    /// A [`Output::Write`](crate::Output::Write) was done.
+    BlockWritten {
+        /// Which.
+        job: JobId,
+        /// Whether it is in the store.
+        result: Result<(), StorageError>,
+    },
+    /// A [`Output::Hash`](crate::Output::Hash) was done.
+    PieceHashed {
+        /// Which.
+        job: JobId,
+        /// The SHA-1 of the piece as it stands in the store.
+        result: Result<[u8; 20], StorageError>,
+    },
+
+    /// A WebSocket to a tracker is open.
+    SocketOpened {
+        /// Which.
+        socket: SocketId,
+    },
+    /// A text message came from a tracker.
+    SocketMessage {
+        /// By which socket.
+        socket: SocketId,
+        /// The JSON.
+        text: &'a str,
+    },
+    /// A WebSocket ended, or could not be made. The session asks for a new one when it wants one.
+    SocketClosed {
+        /// Which.
+        socket: SocketId,
+        /// In words, for a person.
+        reason: String,
+    },
+    /// A [`Output::Announce`](crate::Output::Announce) was answered, or was not.
+    Announced {
+        /// Which.
+        job: JobId,
+        /// The answer, or in words what went wrong (a tracker's `failure reason` included).
+        result: Result<AnnounceResponse, String>,
+    },
+}
+
+/// What a store holds of a torrent when it is opened.
+#[derive(Clone, Debug)]
+pub enum Presence {
+    /// Nothing: no need to look.
+    Nothing,
+    /// Data may be there for the pieces set; the session has them hashed before it believes.
+    Maybe(Bitfield),
+}
+
+/// Why the store could not do a job.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// No space is left, or the browser's quota is reached.
+    #[error("{place}: no space left")]
+    Full {
+        /// The file or folder.
+        place: String,
+    },
+    /// Anything else.
+    #[error("{place}: {reason}")]
+    Failed {
+        /// The file or folder.
+        place: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// Why an incoming connection was not taken. The driver closes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptError {
+    /// The session has as many connections as it may.
+    #[error("too many connections")]
+    TooMany,
+    /// The address has sent bad data before.
+    #[error("the address is banned")]
+    Banned,
+    /// The session is shutting down.
+    #[error("the session is shutting down")]
+    ShuttingDown,
+}

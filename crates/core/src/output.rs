@@ -1,0 +1,139 @@
+//! What the session tells the driver to do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use brackish_wire::PieceIndex;
+use brackish_wire::metainfo::Info;
+use brackish_wire::tracker::AnnounceRequest;
+use bytes::Bytes;
+
+use crate::{ConnectionId, JobId, SocketId, TorrentId};
+
+/// What the driver must do, in the order given.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Connect by TCP; answered by `Opened` or `Closed`. The driver gives up after its own
+    /// time-out, at most that of the session (which then sends `Close`).
+    Dial {
+        /// The connection to be.
+        connection: ConnectionId,
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// Make a WebRTC connection with one ordered, reliable data channel and gather its candidates;
+    /// answered by `LocalDescription` with the offer, or `Closed`.
+    MakeOffer {
+        /// The connection to be.
+        connection: ConnectionId,
+    },
+    /// Make a WebRTC connection for a remote offer and gather its candidates; answered by
+    /// `LocalDescription` with the answer, or `Closed`.
+    MakeAnswer {
+        /// The connection to be.
+        connection: ConnectionId,
+        /// The remote SDP.
+        offer: String,
+    },
+    /// Complete a connection whose offer was sent; answered by `Opened` or `Closed`.
+    ApplyAnswer {
+        /// As in `MakeOffer`.
+        connection: ConnectionId,
+        /// The remote SDP.
+        answer: String,
+    },
+    /// Send bytes, after all those given before. Each is at most one message header, a run of
+    /// small messages, or a block; a driver may join or cut them freely.
+    Transmit {
+        /// On which connection.
+        connection: ConnectionId,
+        /// What to send.
+        data: Bytes,
+    },
+    /// End a connection, dial or offer. What was transmitted before may be dropped.
+    Close {
+        /// Which. No input about it matters any more.
+        connection: ConnectionId,
+    },
+
+    /// Open or make the store of a torrent; answered by `StorageOpened`.
+    OpenStorage {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Its files and pieces.
+        info: Arc<Info>,
+    },
+    /// Finish what was asked of a store, then let go of it. No input about it matters any more.
+    CloseStorage {
+        /// Of which torrent.
+        torrent: TorrentId,
+    },
+    /// Read part of a piece; answered by `BlockRead`.
+    Read {
+        /// Which job.
+        job: JobId,
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Of which piece.
+        piece: PieceIndex,
+        /// Bytes from the start of the piece.
+        begin: u32,
+        /// Bytes to read.
+        length: u32,
+    },
+    /// Write a block; answered by `BlockWritten`. Jobs of one piece take effect in the order given.
+    Write {
+        /// Which job.
+        job: JobId,
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Of which piece.
+        piece: PieceIndex,
+        /// Bytes from the start of the piece.
+        begin: u32,
+        /// What to write.
+        data: Bytes,
+    },
+    /// Take the SHA-1 of a whole piece as the jobs before this one leave it; answered by
+    /// `PieceHashed`.
+    Hash {
+        /// Which job.
+        job: JobId,
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Which piece.
+        piece: PieceIndex,
+    },
+
+    /// Open a WebSocket to a tracker; answered by `SocketOpened` or `SocketClosed`.
+    OpenSocket {
+        /// The socket to be.
+        socket: SocketId,
+        /// `ws:` or `wss:`.
+        url: String,
+    },
+    /// Send a text message to a tracker.
+    SendSocket {
+        /// By which socket.
+        socket: SocketId,
+        /// The JSON.
+        text: String,
+    },
+    /// Close a WebSocket once what was sent before has gone.
+    CloseSocket {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Announce to an HTTP (BEP 3) or UDP (BEP 15) tracker; answered by `Announced`, within the
+    /// driver's own time-out.
+    Announce {
+        /// Which job.
+        job: JobId,
+        /// `http:`, `https:` or `udp:`.
+        url: String,
+        /// What to tell it.
+        request: AnnounceRequest,
+        /// The `trackerid` that it gave before, to be sent back.
+        tracker_id: Option<String>,
+    },
+}

@@ -1,0 +1,116 @@
+//! Figures of torrents and peers, for a person to look at.
+
+use std::net::SocketAddr;
+
+use brackish_wire::PeerId;
+
+use crate::{ConnectionId, Via};
+
+/// What a torrent is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TorrentState {
+    /// It waits for its `info` dictionary from peers.
+    Metadata,
+    /// Its store is being opened, or what is there is being hashed.
+    Checking,
+    /// It fetches pieces.
+    Downloading,
+    /// It has every piece.
+    Seeding,
+    /// Its store failed; verified pieces are still served.
+    Failed,
+}
+
+/// The figures of one torrent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TorrentStats {
+    /// What it is doing.
+    pub state: TorrentState,
+    /// Bytes of its files; 0 before the metadata.
+    pub total: u64,
+    /// Bytes of verified pieces.
+    pub verified: u64,
+    /// Number of pieces; 0 before the metadata.
+    pub pieces: u32,
+    /// Verified pieces.
+    pub verified_pieces: u32,
+    /// Pieces looked at so far while checking.
+    pub checked_pieces: u32,
+    /// Payload bytes received in this session, wasted ones included.
+    pub downloaded: u64,
+    /// Payload bytes sent in this session.
+    pub uploaded: u64,
+    /// Of `downloaded`, bytes that were not asked for, came twice or failed their hash.
+    pub wasted: u64,
+    /// Payload bytes per second, over the last few seconds.
+    pub download_rate: u64,
+    /// Payload bytes per second, over the last few seconds.
+    pub upload_rate: u64,
+    /// Payload bytes sent to web peers; the rest of `uploaded` went by TCP.
+    pub uploaded_webrtc: u64,
+    /// Payload bytes received from web peers; the rest of `downloaded` came by TCP.
+    pub downloaded_webrtc: u64,
+    /// Connected TCP peers.
+    pub tcp_peers: usize,
+    /// Connected web peers.
+    pub webrtc_peers: usize,
+    /// Connected peers that have every piece.
+    pub seeds: usize,
+    /// The peer set: every TCP address known, connected or not.
+    pub known_peers: usize,
+}
+
+/// The figures of one connected peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerStats {
+    /// By which connection.
+    pub connection: ConnectionId,
+    /// Who it says it is.
+    pub peer_id: PeerId,
+    /// Its name and version, if it told them (BEP 10, `v`).
+    pub client: Option<String>,
+    /// By which water.
+    pub via: Via,
+    /// Its address, where the driver knows one.
+    pub address: Option<SocketAddr>,
+    /// The pieces that it has, from 0 to 1.
+    pub progress: f64,
+    /// Payload bytes received from it.
+    pub downloaded: u64,
+    /// Payload bytes sent to it.
+    pub uploaded: u64,
+    /// Payload bytes per second.
+    pub download_rate: u64,
+    /// Payload bytes per second.
+    pub upload_rate: u64,
+    /// We are choked by it.
+    pub choking_us: bool,
+    /// We choke it.
+    pub choked: bool,
+    /// It has pieces that we want.
+    pub interesting: bool,
+    /// It wants pieces of ours.
+    pub interested: bool,
+    /// Blocks asked of it and not come.
+    pub requests: usize,
+}
+
+/// How a tracker stands with one torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackerStats {
+    /// Its URL.
+    pub url: String,
+    /// How the last announce went.
+    pub status: TrackerStatus,
+}
+
+/// How the last announce went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrackerStatus {
+    /// None was answered yet.
+    Pending,
+    /// It was answered.
+    Working,
+    /// It failed, in words.
+    Failed(String),
+}

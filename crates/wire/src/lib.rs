@@ -1,1 +1,17 @@
 //! Codecs and types of BitTorrent and WebTorrent: bencode, metainfo, magnet links, peer messages, tracker messages.
+//!
+//! Every codec is total: any bytes give a value or a typed error, in memory bounded by the input's length and without
+//! recursion on its depth. Nothing here does I/O, reads a clock or draws a random number, so a page, a server and the
+//! simulator share it.
+
+pub mod bencode;
+mod bitfield;
+mod ids;
+mod lengths;
+pub mod message;
+
+pub use bitfield::{Bitfield, BitfieldError};
+pub use ids::{InfoHash, InfoHashError, PeerId};
+pub use lengths::{
+    BLOCK_LENGTH, BlockRequest, Lengths, LengthsError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
+};

@@ -1,3 +1,81 @@
-//! Everything a contributor runs: demo, test, bench, size, check.
+//! What a person runs: `cargo xtask demo | test | bench | size | check | build | build-web | setup`.
 
-fn main() {}
+mod bindgen;
+mod build;
+mod build_web;
+mod check;
+mod paths;
+mod process;
+mod setup;
+mod size;
+mod stamp;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  demo [PATH] [--no-browser-swarm]   install, build, share a real file and print the link to open
+  test [--fast]                      everything: check, native, wasm, simulator, browser, interop
+  bench [native|browser|tracker|all] [--runs N]
+                                     side by side with other clients, medians
+  size                               raw, gzip and brotli bytes of what a page loads
+  check                              format, clippy, forbidden dependencies, source rules
+  build                              the `brackish` binary (release) with its page inside
+  build-web                          wasm, the npm package and the web app
+  setup [what...]                    install what is missing (all, or some of: wasm web browsers
+                                     clients python tests bench)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let Some((command, rest)) = arguments.split_first() else {
+        eprint!("{USAGE}");
+        return Ok(ExitCode::from(2));
+    };
+    match command.as_str() {
+        "setup" => setup::run(rest)?,
+        "build-web" => {
+            no_arguments(rest)?;
+            build_web::run()?;
+        }
+        "build" => {
+            no_arguments(rest)?;
+            let binary = build::run()?;
+            println!("{}", paths::shown(&binary));
+        }
+        "size" => {
+            no_arguments(rest)?;
+            size::run()?;
+        }
+        "check" => {
+            no_arguments(rest)?;
+            check::run()?;
+        }
+        "help" | "--help" | "-h" => print!("{USAGE}"),
+        other => {
+            eprint!("{USAGE}");
+            bail!("unknown command `{other}`");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn no_arguments(rest: &[String]) -> Result<()> {
+    match rest.first() {
+        Some(extra) => bail!("unexpected argument `{extra}`"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,34 @@
+//! `cargo xtask build`: the `brackish` binary with its page inside.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::{build_web, paths, process};
+
+/// Builds the page, then the binary around it, and returns the binary's path.
+pub fn run() -> Result<PathBuf> {
+    build_web::run()?;
+    binary()
+}
+
+/// Builds the binary around the page as it is.
+pub fn binary() -> Result<PathBuf> {
+    println!("  cargo build --release brackish");
+    process::run(process::cargo().args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "brackish",
+    ]))?;
+    let binary = paths::target().join("release").join(if cfg!(windows) {
+        "brackish.exe"
+    } else {
+        "brackish"
+    });
+    if !binary.exists() {
+        bail!("cargo did not leave {}", binary.display());
+    }
+    Ok(binary)
+}

@@ -1,0 +1,74 @@
+//! Installs what is missing: quick when all is there, and plain about what it cannot install.
+
+mod apt;
+pub mod node;
+pub mod python;
+pub mod tools;
+pub mod wasm;
+
+use anyhow::{Result, bail};
+
+use crate::paths;
+
+/// The pieces in the order in which they are installed.
+const PIECES: [&str; 7] = [
+    "wasm", "web", "browsers", "clients", "python", "tests", "bench",
+];
+
+/// `cargo xtask setup [what...]`: everything, or the named pieces.
+pub fn run(what: &[String]) -> Result<()> {
+    for name in what {
+        if !PIECES.contains(&name.as_str()) {
+            bail!("unknown piece `{name}`; there are: {}", PIECES.join(" "));
+        }
+    }
+    for piece in PIECES {
+        if what.is_empty() || what.iter().any(|name| name == piece) {
+            ensure(piece)?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything that `cargo xtask test` needs: all but the programs that only benchmarks run.
+pub fn for_tests() -> Result<()> {
+    for piece in PIECES.into_iter().filter(|piece| *piece != "bench") {
+        ensure(piece)?;
+    }
+    Ok(())
+}
+
+/// One piece of [`PIECES`].
+pub fn ensure(piece: &str) -> Result<()> {
+    match piece {
+        "wasm" => {
+            wasm::ensure()?;
+        }
+        "web" => node::ensure_web()?,
+        "browsers" => {
+            apt::ensure_programs(&[("chromium", "chromium"), ("firefox-esr", "firefox-esr")])?;
+        }
+        "clients" => apt::ensure_programs(&[
+            ("aria2c", "aria2"),
+            ("transmission-daemon", "transmission-daemon"),
+            ("transmission-remote", "transmission-cli"),
+        ])?,
+        "python" => {
+            python::ensure()?;
+        }
+        "tests" => node::ensure_packages(&paths::root().join("tests"))?,
+        "bench" => tools::ensure()?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// One line about something that was there already.
+fn present(what: &str, detail: &str) {
+    println!("  have     {what} {detail}");
+}
+
+/// One line before something is installed.
+fn installing(what: &str, how: &str) {
+    println!("  install  {what} ({how})");
+}

@@ -1,0 +1,46 @@
+/** The one error type of the package: a code for programs, words for people. */
+
+/** What went wrong, for programs. */
+export type ErrorCode =
+  /** The browser has no WebRTC, or it is switched off. */
+  | 'no-webrtc'
+  /** The browser has no Workers or no WebAssembly, or their files cannot be loaded. */
+  | 'no-worker'
+  /** `storage: 'opfs'` was asked for and the browser, or this kind of page, has none. */
+  | 'no-storage'
+  /** Not a torrent, not a magnet link, or one that breaks the rules. */
+  | 'bad-torrent'
+  /** The disk or the browser's quota for this site is full. */
+  | 'storage-full'
+  /** The store failed otherwise. */
+  | 'storage'
+  /** A file of the page's own cannot be read, or has changed. */
+  | 'read'
+  /** A URL cannot be loaded. */
+  | 'network'
+  /** A tracker cannot be reached, or refuses. */
+  | 'tracker'
+  /** Another tab of this site holds the torrent's stored data. */
+  | 'in-use'
+  /** The torrent was removed. */
+  | 'removed'
+  /** The client was destroyed. */
+  | 'destroyed'
+  /** The caller's signal ended it. */
+  | 'aborted'
+  /** A fault of Brackish itself. */
+  | 'internal';
+
+/** Thrown, and carried by `error` and `warning` events. `message` is a sentence for a person. */
+export class BrackishError extends Error {
+  override readonly name = 'BrackishError';
+
+  constructor(
+    /** What went wrong, for programs. */
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

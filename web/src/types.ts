@@ -1,0 +1,225 @@
+/**
+ * What a page sees of Brackish: the client, its torrents and their files. This file holds only
+ * types; `index.ts` makes the values.
+ */
+
+import type { BrackishError } from './error.js';
+
+/** Settings of a client. They hold for its life. */
+export interface ClientOptions {
+  /** WebSocket trackers (`ws:` or `wss:`) announced to for every torrent, besides its own. */
+  trackers?: string[];
+  /** STUN and TURN servers. Default: one public STUN server; `[]` uses local addresses alone. */
+  iceServers?: RTCIceServer[];
+  /** Where `worker.js` is. Default: beside the module. */
+  workerUrl?: string | URL;
+  /** Where `brackish_bg.wasm` is. Default: beside `worker.js`. */
+  wasmUrl?: string | URL;
+  /**
+   * Where downloads are kept. `auto` (default): the origin private file system where the browser
+   * has it, else memory and the browser's own disk-backed Blobs. `opfs`: fail without it.
+   */
+  storage?: 'auto' | 'opfs' | 'memory';
+  /** Clients of one origin with different namespaces share no stored data. Default: `default`. */
+  namespace?: string;
+  /** Most connections of one torrent. Default: 55. */
+  maxPeers?: number;
+}
+
+/** What is said of a torrent when it is added. */
+export interface AddOptions {
+  /** Trackers for this torrent, besides its own and the client's. */
+  trackers?: string[];
+  /** Ends the loading of a `.torrent` from a URL. */
+  signal?: AbortSignal;
+}
+
+/** How a new torrent is made of files. */
+export interface SeedOptions {
+  /** Name of the torrent. Default: the file's name, or the folder's, or `files`. */
+  name?: string;
+  /** Bytes of a piece, a power of two from 16 KiB. Default: by the total length. */
+  pieceLength?: number;
+  /** Trackers that the torrent and its magnet link carry, besides the client's. */
+  trackers?: string[];
+  /** Told from 0 to 1 while the files are hashed. */
+  onProgress?: (fraction: number) => void;
+}
+
+/** Where a client keeps what it downloads. */
+export type Storage = 'opfs' | 'memory';
+
+/** Takes part in torrents on behalf of a page. Made by `createClient`. */
+export interface Client {
+  /** Every torrent, in the order added. */
+  readonly torrents: Torrent[];
+  /** Where downloads are kept. */
+  readonly storage: Storage;
+  /** The 20 bytes that name this client to peers, as 40 hex digits. */
+  readonly peerId: string;
+  /**
+   * Takes part in a torrent: a magnet link, an info-hash in hex, the URL of a `.torrent` (absolute,
+   * or relative to the page), or its bytes. Resolves once it is accepted; its files are known once
+   * `torrent.ready` resolves. Adding a torrent that the client has gives that one again.
+   *
+   * @throws BrackishError `bad-torrent`, `network`, `destroyed`
+   */
+  add(source: string | URL | Uint8Array | ArrayBuffer | Blob, options?: AddOptions): Promise<Torrent>;
+  /**
+   * Hashes files, makes a torrent of them and seeds it. Data is read from the files whenever it is
+   * wanted; nothing is copied. Resolves once all is hashed.
+   *
+   * @throws BrackishError `bad-torrent`, `read`, `destroyed`
+   */
+  seed(files: File | Blob | FileList | readonly (File | Blob)[], options?: SeedOptions): Promise<Torrent>;
+  /** Leaves every torrent and ends the Worker. Stored data stays. */
+  destroy(): Promise<void>;
+  /** Listens; the returned function ends that. */
+  on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void;
+}
+
+/** Events of a client and what each carries. */
+export interface ClientEvents {
+  /** A torrent was added. */
+  torrent: Torrent;
+  /** Something that a person may want to know; all goes on. */
+  warning: BrackishError;
+  /** The engine ended and cannot go on. */
+  error: BrackishError;
+}
+
+/**
+ * What a torrent is doing: waiting for its metadata, looking at what is stored already, fetching,
+ * complete, or stopped by an error (what is verified is still served).
+ */
+export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'error';
+
+/** One torrent of a client. Figures are brought up to date about twice a second. */
+export interface Torrent {
+  /** 40 hex digits. */
+  readonly infoHash: string;
+  /** The name; before the metadata that of the magnet link, or the info-hash. */
+  readonly name: string;
+  /** Bytes of all files; 0 before the metadata. */
+  readonly length: number;
+  /** The files, padding left out; empty before the metadata. */
+  readonly files: TorrentFile[];
+  /** Number of pieces; 0 before the metadata. */
+  readonly pieceCount: number;
+  /** Bytes of every piece but the last; 0 before the metadata. */
+  readonly pieceLength: number;
+  /** Verified pieces, a bit each, the first piece in the highest bit of the first byte. */
+  readonly pieces: Uint8Array;
+  /** What it is doing. */
+  readonly state: TorrentState;
+  /** Verified bytes of all, from 0 to 1. */
+  readonly progress: number;
+  /** While `state` is `checking`: pieces looked at of all, from 0 to 1. */
+  readonly checked: number;
+  /** Every piece is verified. */
+  readonly done: boolean;
+  /** Payload bytes per second. */
+  readonly downloadRate: number;
+  /** Payload bytes per second. */
+  readonly uploadRate: number;
+  /** Payload bytes received in this session. */
+  readonly downloaded: number;
+  /** Payload bytes sent in this session. */
+  readonly uploaded: number;
+  /** Connected peers. */
+  readonly peers: PeerInfo[];
+  /** How each tracker stands. */
+  readonly trackers: TrackerInfo[];
+  /** Where its data is kept: `files` for a torrent seeded from the page's own files. */
+  readonly storage: Storage | 'files';
+  /** The error that stopped it, if one did. */
+  readonly error: BrackishError | null;
+  /** The magnet link, with the trackers. */
+  readonly magnet: string;
+  /** The `.torrent`, with the trackers; `null` before the metadata. */
+  readonly torrentFile: Uint8Array | null;
+  /** Resolves once the files are known. Rejects when the torrent is removed before. */
+  readonly ready: Promise<void>;
+  /** Resolves once every piece is verified. Rejects when the torrent fails or is removed before. */
+  readonly completed: Promise<void>;
+  /** Listens; the returned function ends that. */
+  on<E extends keyof TorrentEvents>(event: E, listener: (value: TorrentEvents[E]) => void): () => void;
+  /** Leaves the torrent. Stored data stays unless `deleteData` is given. */
+  remove(options?: { deleteData?: boolean }): Promise<void>;
+}
+
+/** Events of a torrent and what each carries. */
+export interface TorrentEvents {
+  /** The files are known. */
+  metadata: void;
+  /** Figures changed: rates, bytes, progress. Carries the progress, from 0 to 1. */
+  progress: number;
+  /** A piece was verified. Carries its index. */
+  piece: number;
+  /** Every piece is verified. */
+  done: void;
+  /** The peers, or their figures, changed. */
+  peers: PeerInfo[];
+  /** Something that a person may want to know (a tracker cannot be reached); all goes on. */
+  warning: BrackishError;
+  /** The torrent cannot go on. */
+  error: BrackishError;
+  /** The state changed. */
+  state: TorrentState;
+}
+
+/** One file of a torrent. */
+export interface TorrentFile {
+  /** Where in the torrent, with `/` between components; for a torrent of one file its name. */
+  readonly path: string;
+  /** The last component of the path. */
+  readonly name: string;
+  /** Bytes. */
+  readonly length: number;
+  /** Bytes from the start of the torrent to the start of the file. */
+  readonly offset: number;
+  /** Verified bytes of the file, from 0 to 1. */
+  readonly progress: number;
+  /** Every byte is verified. */
+  readonly done: boolean;
+  /**
+   * The file, once every byte of it is verified. Its bytes stay where they are stored: a Blob of
+   * gigabytes takes no memory.
+   */
+  blob(): Promise<Blob>;
+  /**
+   * The bytes from `start` (default 0) up to, not including, `end` (default: the length), as they
+   * are verified. What is read is fetched first.
+   */
+  stream(range?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
+  /** Hands the file to the browser's download, under its name, once every byte is verified. */
+  save(): Promise<void>;
+}
+
+/** A connected peer. */
+export interface PeerInfo {
+  /** Its peer id, as 40 hex digits. */
+  readonly id: string;
+  /** Its name and version, if it told them; else what its peer id says. */
+  readonly client: string;
+  /** Payload bytes per second. */
+  readonly downloadRate: number;
+  /** Payload bytes per second. */
+  readonly uploadRate: number;
+  /** Payload bytes received from it. */
+  readonly downloaded: number;
+  /** Payload bytes sent to it. */
+  readonly uploaded: number;
+  /** The pieces that it has, from 0 to 1. */
+  readonly progress: number;
+}
+
+/** How a tracker stands. */
+export interface TrackerInfo {
+  /** Its URL. */
+  readonly url: string;
+  /** How the last announce went: none answered yet, well, or not. */
+  readonly status: 'pending' | 'working' | 'failed';
+  /** Where it failed: why, in words. */
+  readonly message: string;
+}

@@ -6,9 +6,14 @@
 
 pub mod bencode;
 mod bitfield;
+pub mod extension;
 mod ids;
 mod lengths;
+pub mod magnet;
 pub mod message;
+pub mod metainfo;
+mod percent;
+pub mod tracker;
 
 pub use bitfield::{Bitfield, BitfieldError};
 pub use ids::{InfoHash, InfoHashError, PeerId};

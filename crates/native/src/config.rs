@@ -1,0 +1,50 @@
+//! What a node may be told before it starts.
+
+use brackish_wire::PeerId;
+
+/// The settings of a [`Node`](crate::Node).
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The TCP port on which peers are accepted, on IPv4 and IPv6. `None` leaves the choice to the
+    /// system.
+    pub port: Option<u16>,
+    /// Whether to speak TCP with peers, both ways.
+    pub tcp: bool,
+    /// Whether to speak WebRTC with peers.
+    pub webrtc: bool,
+    /// STUN and TURN servers: `stun:host[:port]`, `turn:[user:password@]host[:port][?transport=udp]`.
+    pub ice_servers: Vec<String>,
+    /// Who the node is to peers and trackers. `None` makes a new identity, as is usual.
+    pub peer_id: Option<PeerId>,
+    /// Most connections of one torrent.
+    pub connections_per_torrent: usize,
+    /// Most connections of all torrents.
+    pub connections: usize,
+    /// How a file that is being downloaded takes its space.
+    pub allocation: Allocation,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            port: None,
+            tcp: true,
+            webrtc: true,
+            ice_servers: Vec::new(),
+            peer_id: None,
+            connections_per_torrent: 100,
+            connections: 400,
+            allocation: Allocation::Sparse,
+        }
+    }
+}
+
+/// How a file that is being downloaded takes its space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// As blocks are written.
+    Sparse,
+    /// All of it before the first block is written, where the file system can; a full disk then
+    /// shows at once.
+    Full,
+}

@@ -1,0 +1,221 @@
+//! The store of one torrent: reads and writes of its bytes, wherever its files are. A path that
+//! leaves the torrent's folder by a symbolic link is refused.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use brackish_core::StorageError;
+use brackish_wire::PieceIndex;
+use bytes::Bytes;
+
+use super::handles::HandleCache;
+use super::layout::{Layout, Segment, Slot};
+use super::system::{self, Immediate};
+use crate::config::Allocation;
+
+/// The store of one torrent. Shared by the threads that work on it.
+#[derive(Debug)]
+pub(crate) struct Files {
+    layout: Layout,
+    allocation: Allocation,
+    handles: Arc<HandleCache>,
+    store: u32,
+    /// Whether reads that do not wait are worth trying.
+    immediate: AtomicBool,
+}
+
+impl Files {
+    pub(crate) fn new(layout: Layout, allocation: Allocation, handles: Arc<HandleCache>) -> Self {
+        let store = handles.new_store();
+        Self { layout, allocation, handles, store, immediate: AtomicBool::new(true) }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where a stretch of a piece begins in the torrent, in bytes.
+    pub(crate) fn position(&self, piece: PieceIndex, begin: u32) -> u64 {
+        self.layout.lengths().piece_offset(piece) + u64::from(begin)
+    }
+
+    /// Makes the files that have no bytes, which no write will make, and sets space aside if that
+    /// was asked for.
+    pub(crate) fn prepare(&self) -> Result<(), StorageError> {
+        if self.layout.root().is_none() {
+            return Ok(());
+        }
+        for (index, slot) in self.layout.files().iter().enumerate().filter(|(_, slot)| slot.stored) {
+            if slot.length == 0 || self.allocation == Allocation::Full {
+                let file = self.open(index, true)?;
+                system::allocate(&file, slot.length).map_err(|error| failure(&slot.path, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `buffer` from `offset` of the torrent.
+    pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let mut rest = buffer;
+        for segment in self.layout.segments(offset, rest.len() as u64) {
+            let (part, after) = std::mem::take(&mut rest).split_at_mut(segment.length as usize);
+            rest = after;
+            let Some(slot) = self.stored(segment) else {
+                part.fill(0);
+                continue;
+            };
+            let file = self.open(segment.file, false)?;
+            system::read_exact_at(&file, part, segment.offset).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => StorageError::Failed {
+                    place: slot.path.display().to_string(),
+                    reason: format!("the file is shorter than {} bytes", slot.length),
+                },
+                _ => failure(&slot.path, &error),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Fills `buffer` from `offset` of the torrent if the files are open and the bytes in memory;
+    /// otherwise says no, and what the buffer holds is undefined.
+    pub(crate) fn read_immediately(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        if !self.immediate.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut rest = buffer;
+        for segment in self.layout.segments(offset, rest.len() as u64) {
+            let (part, after) = std::mem::take(&mut rest).split_at_mut(segment.length as usize);
+            rest = after;
+            if self.stored(segment).is_none() {
+                part.fill(0);
+                continue;
+            }
+            let Some(file) = self.handles.get(self.store, segment.file, false) else { return false };
+            match system::read_immediately(&file, part, segment.offset) {
+                Immediate::Done => {}
+                Immediate::WouldWait => return false,
+                Immediate::Unsupported => {
+                    self.immediate.store(false, Ordering::Relaxed);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Writes `blocks`, one after the other, from `offset` of the torrent.
+    pub(crate) fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), StorageError> {
+        let length = blocks.iter().map(|block| block.len() as u64).sum();
+        let mut segments = self.layout.segments(offset, length);
+        if let (Some(segment), None) = (segments.next(), segments.next()) {
+            let Some(slot) = self.stored(segment) else { return Ok(()) };
+            let file = self.open(segment.file, true)?;
+            let mut buffers: Vec<_> = blocks.iter().map(|block| IoSlice::new(block)).collect();
+            return system::write_vectored_at(&file, &mut buffers, segment.offset)
+                .map_err(|error| failure(&slot.path, &error));
+        }
+        let mut offset = offset;
+        for block in blocks {
+            self.write_across(offset, block)?;
+            offset += block.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes a block that may lie in several files.
+    fn write_across(&self, offset: u64, block: &[u8]) -> Result<(), StorageError> {
+        let mut rest = block;
+        for segment in self.layout.segments(offset, block.len() as u64) {
+            let (part, after) = rest.split_at(segment.length as usize);
+            rest = after;
+            let Some(slot) = self.stored(segment) else { continue };
+            let file = self.open(segment.file, true)?;
+            system::write_all_at(&file, part, segment.offset).map_err(|error| failure(&slot.path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Closes the files.
+    pub(crate) fn close(&self) {
+        self.handles.close(self.store);
+    }
+
+    /// The file of a stretch, unless it is one that is not stored.
+    fn stored(&self, segment: Segment) -> Option<&Slot> {
+        self.layout.files().get(segment.file).filter(|slot| slot.stored)
+    }
+
+    /// The open file at `index`, opened now if it is not, and made if it is to be written.
+    pub(crate) fn open(&self, index: usize, write: bool) -> Result<Arc<File>, StorageError> {
+        if let Some(file) = self.handles.get(self.store, index, write) {
+            return Ok(file);
+        }
+        let Some(slot) = self.layout.files().get(index) else {
+            return Err(StorageError::Failed { place: format!("file {index}"), reason: "there is no such file".into() });
+        };
+        let file = Arc::new(self.open_anew(slot, write).map_err(|error| failure(&slot.path, &error))?);
+        self.handles.put(self.store, index, write, file.clone());
+        Ok(file)
+    }
+
+    fn open_anew(&self, slot: &Slot, write: bool) -> io::Result<File> {
+        let Some(root) = self.layout.root() else {
+            return match write {
+                true => Err(io::Error::new(io::ErrorKind::PermissionDenied, "a file that is shared is not written")),
+                false => File::open(&slot.path),
+            };
+        };
+        stay_inside(root, &slot.below_root)?;
+        if !write {
+            return File::open(&slot.path);
+        }
+        if let Some(parent) = slot.path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&slot.path)?;
+        if file.metadata()?.len() > slot.length {
+            // It is another file's remains: what is longer than the torrent says is never its file.
+            file.set_len(slot.length)?;
+        }
+        Ok(file)
+    }
+}
+
+/// Refuses a path below `root` that a symbolic link leads out of it.
+pub(super) fn stay_inside(root: &Path, below: &[String]) -> io::Result<()> {
+    let mut path = root.to_path_buf();
+    for component in below {
+        path.push(component);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if metadata.is_symlink() && !leads_inside(root, &path) {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("the symbolic link {} leads out of the folder", path.display()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn leads_inside(root: &Path, link: &PathBuf) -> bool {
+    match (fs::canonicalize(root), fs::canonicalize(link)) {
+        (Ok(root), Ok(target)) => target.starts_with(root),
+        _ => false,
+    }
+}
+
+/// What the session is told of an error of the system.
+pub(crate) fn failure(path: &Path, error: &io::Error) -> StorageError {
+    let place = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full { place },
+        _ => StorageError::Failed { place, reason: error.to_string() },
+    }
+}

@@ -1,0 +1,111 @@
+//! From a torrent's bytes to the files that hold them.
+
+use std::path::PathBuf;
+
+use brackish_wire::Lengths;
+use brackish_wire::metainfo::{FileKind, Info};
+
+use super::map::Place;
+
+/// The files of one torrent with their real paths.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    lengths: Lengths,
+    files: Vec<Slot>,
+    root: Option<PathBuf>,
+}
+
+/// One file of the torrent.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Where it really is.
+    pub(crate) path: PathBuf,
+    /// The components of its path below the root; empty for a mapped file.
+    pub(crate) below_root: Vec<String>,
+    /// Where it begins in the torrent, in bytes.
+    pub(crate) offset: u64,
+    /// Bytes.
+    pub(crate) length: u64,
+    /// Whether it exists as a file; paddings and links do not.
+    pub(crate) stored: bool,
+}
+
+/// A stretch of a torrent's bytes that lies in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Index of the file.
+    pub(crate) file: usize,
+    /// Where the stretch begins in the file, in bytes.
+    pub(crate) offset: u64,
+    /// Bytes.
+    pub(crate) length: u64,
+}
+
+impl Layout {
+    /// The files of `info` at `place`. A map that is too short leaves the files that it lacks
+    /// without a path; opening them fails and names the torrent's own path.
+    pub(crate) fn new(info: &Info, place: &Place) -> Self {
+        let files = info.files().iter().enumerate().map(|(index, file)| {
+            let mut below_root = Vec::new();
+            let path = match place {
+                Place::Map(map) => map.path(index).map_or_else(|| file.path.iter().collect(), PathBuf::from),
+                Place::Directory(directory) => {
+                    if info.is_multi_file() {
+                        below_root.push(info.name().to_owned());
+                    }
+                    below_root.extend(file.path.iter().cloned());
+                    below_root.iter().fold(directory.clone(), |path, component| path.join(component))
+                }
+            };
+            let stored = file.kind == FileKind::File;
+            Slot { path, below_root, offset: file.offset, length: file.length, stored }
+        });
+        let files = files.collect();
+        let root = match place {
+            Place::Directory(directory) => Some(directory.clone()),
+            Place::Map(_) => None,
+        };
+        Self { lengths: info.lengths(), files, root }
+    }
+
+    /// Files that follow each other in a torrent to be, where they are now.
+    pub(crate) fn of_paths(lengths: Lengths, paths: impl IntoIterator<Item = (PathBuf, u64)>) -> Self {
+        let mut offset = 0;
+        let files = paths.into_iter().map(|(path, length)| {
+            let slot = Slot { path, below_root: Vec::new(), offset, length, stored: true };
+            offset += length;
+            slot
+        });
+        Self { lengths, files: files.collect(), root: None }
+    }
+
+    /// The folder that no path may leave, and below which files may be made; `None` where the
+    /// files are mapped and only read.
+    pub(crate) fn root(&self) -> Option<&PathBuf> {
+        self.root.as_ref()
+    }
+
+    /// Total length and pieces.
+    pub(crate) fn lengths(&self) -> Lengths {
+        self.lengths
+    }
+
+    /// The files, in the torrent's order.
+    pub(crate) fn files(&self) -> &[Slot] {
+        &self.files
+    }
+
+    /// The stretches of files that hold `length` bytes from `offset` of the torrent.
+    pub(crate) fn segments(&self, offset: u64, length: u64) -> impl Iterator<Item = Segment> + '_ {
+        let end = offset.saturating_add(length);
+        let first = self.files.partition_point(|file| file.offset + file.length <= offset);
+        let files = self.files.iter().enumerate().skip(first);
+        files.take_while(move |(_, file)| file.offset < end).filter(|(_, file)| file.length > 0).map(
+            move |(index, file)| {
+                let from = offset.max(file.offset);
+                let to = end.min(file.offset + file.length);
+                Segment { file: index, offset: from - file.offset, length: to - from }
+            },
+        )
+    }
+}

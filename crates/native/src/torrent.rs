@@ -1,0 +1,204 @@
+//! A torrent of a node: what to give when one is added, and the handle that one gets.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use brackish_core::{
+    AddTorrent, AddTorrentError, Event, Existing, PeerStats, StorageError, TorrentId, TorrentState, TorrentStats,
+    TrackerStats,
+};
+use brackish_wire::metainfo::Info;
+use brackish_wire::{Bitfield, InfoHash};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::engine::{Command, EngineHandle, Registered};
+use crate::source::Source;
+use crate::storage::map::Place;
+
+/// A torrent to take part in, and where its files are.
+#[derive(Clone, Debug)]
+pub struct Add {
+    /// What is known of it.
+    pub source: Source,
+    /// Where its files are, or will be.
+    pub place: Place,
+    /// What to make of data that is there already.
+    pub existing: Existing,
+    /// TCP peers to try at once, besides those that the source names.
+    pub peers: Vec<SocketAddr>,
+    /// Announce URLs besides those of the source.
+    pub extra_trackers: Vec<String>,
+}
+
+/// Why a torrent was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The session did not take it.
+    #[error(transparent)]
+    Session(#[from] AddTorrentError),
+    /// The map of files has another number of files than the torrent.
+    #[error("the torrent has {expected} files, and {given} paths were given")]
+    FileCount {
+        /// Files in the torrent.
+        expected: usize,
+        /// Paths in the map.
+        given: usize,
+    },
+    /// The node was shut down.
+    #[error("the node was shut down")]
+    Stopped,
+}
+
+/// Why a torrent will not finish.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TorrentError {
+    /// Its files cannot be written or read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// It was removed, or the node shut down.
+    #[error("the torrent was removed")]
+    Removed,
+}
+
+/// A torrent of a running node. Dropping the handle leaves the torrent running.
+#[derive(Clone, Debug)]
+pub struct Torrent {
+    engine: Arc<EngineHandle>,
+    info_hash: InfoHash,
+    registered: Registered,
+}
+
+impl Add {
+    /// The torrent `source`, its files in `directory`, hashing what is there already.
+    pub fn new(source: Source, directory: impl Into<PathBuf>) -> Self {
+        Self {
+            source,
+            place: Place::Directory(directory.into()),
+            existing: Existing::Check,
+            peers: Vec::new(),
+            extra_trackers: Vec::new(),
+        }
+    }
+}
+
+impl Torrent {
+    pub(crate) async fn add(engine: &Arc<EngineHandle>, add: Add) -> Result<Self, AddError> {
+        let info_hash = add.source.info_hash();
+        if let (Place::Map(map), Source::Metainfo(metainfo)) = (&add.place, &add.source)
+            && map.len() != metainfo.info.files().len()
+        {
+            return Err(AddError::FileCount { expected: metainfo.info.files().len(), given: map.len() });
+        }
+        let mut peers = add.peers;
+        let (source, mut trackers) = match add.source {
+            Source::Metainfo(metainfo) => (brackish_core::Source::Info(metainfo.info), metainfo.trackers),
+            Source::Magnet(magnet) => {
+                peers.extend(resolve(&magnet.peers).await);
+                let source = brackish_core::Source::Magnet { info_hash, name: magnet.name };
+                (source, magnet.trackers.into_iter().map(|url| vec![url]).collect())
+            }
+        };
+        trackers.extend(add.extra_trackers.into_iter().map(|url| vec![url]));
+        let session = AddTorrent { source, trackers, peers, existing: add.existing };
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Add { add: Box::new(session), place: add.place, reply };
+        engine.send(command).await.map_err(|_| AddError::Stopped)?;
+        let registered = answer.await.map_err(|_| AddError::Stopped)??;
+        Ok(Self { engine: engine.clone(), info_hash, registered })
+    }
+
+    /// The identity of the torrent in its node; events carry it.
+    pub fn id(&self) -> TorrentId {
+        self.registered.torrent
+    }
+
+    /// The info-hash of the torrent.
+    pub fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// The figures of the torrent, renewed four times a second and when its state changes.
+    pub fn stats(&self) -> watch::Receiver<TorrentStats> {
+        self.registered.stats.clone()
+    }
+
+    /// What happens to the torrent from now on. A receiver that falls far behind misses some.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.registered.events.subscribe()
+    }
+
+    /// The `info` dictionary; `None` while a magnet link waits for its metadata.
+    pub fn info(&self) -> Option<Arc<Info>> {
+        self.registered.info.borrow().clone()
+    }
+
+    /// Waits for the `info` dictionary, which a magnet link gets from peers.
+    pub async fn wait_metadata(&self) -> Result<Arc<Info>, TorrentError> {
+        let mut info = self.registered.info.clone();
+        let found = info.wait_for(Option::is_some).await.map_err(|_| TorrentError::Removed)?;
+        found.clone().ok_or(TorrentError::Removed)
+    }
+
+    /// Waits until every piece is verified.
+    pub async fn wait_finished(&self) -> Result<(), TorrentError> {
+        let mut stats = self.registered.stats.clone();
+        let ended = |stats: &TorrentStats| matches!(stats.state, TorrentState::Seeding | TorrentState::Failed);
+        let state = stats.wait_for(ended).await.map_err(|_| TorrentError::Removed)?.state;
+        match state {
+            TorrentState::Failed => {
+                Err(self.registered.failure.borrow().clone().map_or(TorrentError::Removed, TorrentError::Storage))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The figures of each connected peer.
+    pub async fn peers(&self) -> Vec<PeerStats> {
+        let torrent = self.id();
+        self.ask(|reply| Command::Peers { torrent, reply }).await.unwrap_or_default()
+    }
+
+    /// How each tracker stands.
+    pub async fn trackers(&self) -> Vec<TrackerStats> {
+        let torrent = self.id();
+        self.ask(|reply| Command::Trackers { torrent, reply }).await.unwrap_or_default()
+    }
+
+    /// The verified pieces; `None` before the metadata.
+    pub async fn verified(&self) -> Option<Bitfield> {
+        let torrent = self.id();
+        self.ask(|reply| Command::Verified { torrent, reply }).await.flatten()
+    }
+
+    /// Adds TCP peers to the peer set.
+    pub async fn add_peers(&self, peers: Vec<SocketAddr>) {
+        let torrent = self.id();
+        // A node that is gone needs no peers.
+        let _ = self.engine.send(Command::AddPeers { torrent, peers }).await;
+    }
+
+    /// Leaves the torrent: its peers are closed and its trackers told. Its files stay.
+    pub async fn remove(self) {
+        let torrent = self.id();
+        self.ask(|done| Command::Remove { torrent, done }).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.engine.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+/// The addresses of peers given as `host:port`. Names that are not found are left out: peers come
+/// and go, and a torrent does not depend on one.
+async fn resolve(peers: &[String]) -> Vec<SocketAddr> {
+    let mut found = Vec::new();
+    for peer in peers {
+        if let Ok(addresses) = tokio::net::lookup_host(peer).await {
+            found.extend(addresses);
+        }
+    }
+    found
+}

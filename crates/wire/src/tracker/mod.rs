@@ -1,6 +1,7 @@
 //! What peers and trackers say to each other: the announce that HTTP, UDP and WebSocket trackers share, and one module
 //! for each transport's form of it.
 
+mod compact;
 pub mod http;
 pub mod udp;
 pub mod ws;

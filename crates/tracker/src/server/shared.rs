@@ -1,0 +1,260 @@
+//! What all connections share: the tracker machine behind its mutex, the outboxes of the sockets,
+//! and the clock that the machine goes by.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use brackish_wire::tracker::http as codec;
+use brackish_wire::tracker::ws::ClientMessage;
+use tokio::time::sleep;
+
+use super::connections::Connections;
+use super::outbox::{Outbox, lock};
+use super::{Fallback, ServerConfig};
+use crate::{Asker, Output, Refusal, SocketId, Stats, Tracker};
+
+/// How often the rate of messages is measured and expired peers are looked for, at least.
+const TICK: Duration = Duration::from_secs(2);
+
+/// The close code for a client that breaks the protocol (RFC 6455, section 7.4.1).
+const POLICY_VIOLATION: u16 = 1008;
+
+/// The close code for a server that goes away.
+const GOING_AWAY: u16 = 1001;
+
+/// See the module's own documentation.
+pub(super) struct Shared {
+    pub(super) config: ServerConfig,
+    pub(super) fallback: Option<Fallback>,
+    pub(super) connections: Arc<Connections>,
+    origin: Instant,
+    state: Mutex<State>,
+    received: AtomicU64,
+    sent: AtomicU64,
+    /// Messages in and out in the last tick, for each second of it.
+    rate: AtomicU64,
+}
+
+struct State {
+    tracker: Tracker,
+    outboxes: HashMap<SocketId, Arc<Outbox>>,
+    last_socket: u64,
+}
+
+/// What the server holds and has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerStats {
+    /// Of the tracker machine.
+    pub tracker: Stats,
+    /// Open connections, HTTP ones included.
+    pub connections: usize,
+    /// Open WebSockets.
+    pub sockets: usize,
+    /// WebSocket messages received since the start.
+    pub messages_received: u64,
+    /// WebSocket messages sent since the start.
+    pub messages_sent: u64,
+    /// WebSocket messages per second, both ways, over the last two seconds.
+    pub messages_per_second: u64,
+}
+
+impl Shared {
+    pub(super) fn new(config: ServerConfig, fallback: Option<Fallback>, seed: [u8; 32]) -> Self {
+        let tracker = Tracker::new(config.tracker.clone(), seed);
+        let connections =
+            Connections::new(config.max_connections, config.max_connections_per_address);
+        Self {
+            config,
+            fallback,
+            connections: Arc::new(connections),
+            origin: Instant::now(),
+            state: Mutex::new(State {
+                tracker,
+                outboxes: HashMap::new(),
+                last_socket: 0,
+            }),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            rate: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn open_socket(&self) -> (SocketId, Arc<Outbox>) {
+        let mut state = lock(&self.state);
+        state.last_socket += 1;
+        let id = SocketId(state.last_socket);
+        let outbox = Arc::new(Outbox::default());
+        state.outboxes.insert(id, Arc::clone(&outbox));
+        (id, outbox)
+    }
+
+    pub(super) fn close_socket(&self, id: SocketId) {
+        let mut state = lock(&self.state);
+        state.outboxes.remove(&id);
+        state.tracker.handle_closed(id);
+        state.deliver();
+    }
+
+    pub(super) fn handle_text(&self, id: SocketId, text: &str) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        let message = ClientMessage::parse(text);
+        let now = self.origin.elapsed();
+        let mut state = lock(&self.state);
+        state.tracker.handle_parsed(id, message, now);
+        state.deliver();
+    }
+
+    pub(super) fn count_sent(&self, messages: usize) {
+        self.sent.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Answers an announce over HTTP in bencoding, failures too.
+    pub(super) fn handle_announce(&self, query: &str, asker: Asker) -> Vec<u8> {
+        let query = match codec::parse_announce_query(query) {
+            Ok(query) => query,
+            Err(error) => return codec::failure(&error.to_string()),
+        };
+        let now = self.origin.elapsed();
+        let response = lock(&self.state)
+            .tracker
+            .handle_http_announce(&query.request, asker, now);
+        match response {
+            Ok(response) => codec::encode_announce_response(&response, query.compact),
+            Err(refusal) => codec::failure(&refusal.to_string()),
+        }
+    }
+
+    /// Answers a scrape over HTTP in bencoding, failures too.
+    pub(super) fn handle_scrape(&self, query: &str) -> Vec<u8> {
+        match codec::parse_scrape_query(query) {
+            Ok(info_hashes) if info_hashes.is_empty() => {
+                codec::failure(&Refusal::FullScrape.to_string())
+            }
+            Ok(info_hashes) => {
+                codec::encode_scrape_response(&lock(&self.state).tracker.scrape(&info_hashes))
+            }
+            Err(error) => codec::failure(&error.to_string()),
+        }
+    }
+
+    /// Has every WebSocket closed, once what waits for it has been sent.
+    pub(super) fn close_all(&self) {
+        for outbox in lock(&self.state).outboxes.values() {
+            outbox.close(GOING_AWAY, "the tracker is shutting down".to_owned());
+        }
+    }
+
+    pub(super) fn stats(&self) -> ServerStats {
+        let state = lock(&self.state);
+        ServerStats {
+            tracker: state.tracker.stats(),
+            sockets: state.outboxes.len(),
+            connections: self.connections.total(),
+            messages_received: self.received.load(Ordering::Relaxed),
+            messages_sent: self.sent.load(Ordering::Relaxed),
+            messages_per_second: self.rate.load(Ordering::Relaxed),
+        }
+    }
+
+    fn messages(&self) -> u64 {
+        self.received.load(Ordering::Relaxed) + self.sent.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    /// Hands what the machine has to say to the sockets' own tasks.
+    fn deliver(&mut self) {
+        while let Some(output) = self.tracker.poll_output() {
+            match output {
+                Output::Send { socket, text } => {
+                    if let Some(outbox) = self.outboxes.get(&socket) {
+                        outbox.push(text);
+                    }
+                }
+                Output::Close { socket, reason } => {
+                    if let Some(outbox) = self.outboxes.get(&socket) {
+                        outbox.close(POLICY_VIOLATION, reason.to_string());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Forgets the TCP peers that announce no more and measures the rate of messages, for ever.
+pub(super) async fn expire(shared: Arc<Shared>) {
+    let (mut measured_at, mut measured) = (Instant::now(), shared.messages());
+    loop {
+        let now = shared.origin.elapsed();
+        let next = {
+            let mut state = lock(&shared.state);
+            state.tracker.handle_timeout(now);
+            state.deliver();
+            state.tracker.poll_timeout()
+        };
+        let elapsed = measured_at.elapsed();
+        if elapsed >= TICK {
+            let messages = shared.messages();
+            let rate = (messages - measured) as f64 / elapsed.as_secs_f64();
+            shared.rate.store(rate as u64, Ordering::Relaxed);
+            (measured_at, measured) = (Instant::now(), messages);
+        }
+        let pause = next.map_or(TICK, |next| next.saturating_sub(now).min(TICK));
+        // At least a millisecond, for that is what the timer can tell apart.
+        sleep(pause.max(Duration::from_millis(1))).await;
+    }
+}
+
+impl ServerStats {
+    /// The answer to `/stats`.
+    pub(super) fn to_json(self) -> String {
+        let Self {
+            tracker,
+            connections,
+            sockets,
+            messages_received,
+            messages_sent,
+            messages_per_second,
+        } = self;
+        let Stats {
+            swarms,
+            web_peers,
+            tcp_peers,
+            web_announces,
+            tcp_announces,
+            scrapes,
+            ..
+        } = tracker;
+        let Stats {
+            offers_relayed,
+            answers_relayed,
+            answers_dropped,
+            failures,
+            ..
+        } = tracker;
+        let fields = [
+            ("swarms", swarms as u64),
+            ("web_peers", web_peers as u64),
+            ("tcp_peers", tcp_peers as u64),
+            ("sockets", sockets as u64),
+            ("connections", connections as u64),
+            ("web_announces", web_announces),
+            ("tcp_announces", tcp_announces),
+            ("scrapes", scrapes),
+            ("offers_relayed", offers_relayed),
+            ("answers_relayed", answers_relayed),
+            ("answers_dropped", answers_dropped),
+            ("failures", failures),
+            ("messages_received", messages_received),
+            ("messages_sent", messages_sent),
+            ("messages_per_second", messages_per_second),
+        ];
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}", fields.join(","))
+    }
+}

@@ -1,0 +1,227 @@
+//! One WebSocket: carries its messages to the tracker machine and the machine's to it, pings a
+//! silent peer, and ends the socket when the peer is gone, too slow, or told to go.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use brackish_wire::tracker::ws::MAX_SDP_LENGTH;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::Shared;
+use super::outbox::{End, Outbox};
+use super::stream::Stream;
+use crate::SocketId;
+
+/// The longest message: one offer of the longest SDP with room for its JSON, or ten of the usual.
+const MAX_MESSAGE: usize = 2 * MAX_SDP_LENGTH;
+
+/// What a socket's read buffer takes up for as long as it is open. Announces are a few KiB.
+const READ_BUFFER: usize = 8 * 1024;
+
+/// Messages read in one go before what waits for the socket is written, and others have their turn.
+const READ_BATCH: usize = 16;
+
+/// How long a peer has to take what is written to it, and to answer a close frame.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a socket that the server closes stays open for its peer to read the reason.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+struct Connection {
+    shared: Arc<Shared>,
+    id: SocketId,
+    outbox: Arc<Outbox>,
+    socket: WebSocketStream<Stream>,
+    /// When the peer was last heard.
+    heard: Instant,
+    /// Whether a ping is under way since then.
+    pinged: bool,
+    /// Swapped with the outbox's own buffer, so that both are used again.
+    batch: Vec<String>,
+}
+
+/// Serves a connection whose upgrade has been accepted, until its end.
+pub(super) async fn serve(shared: Arc<Shared>, stream: Stream, read_already: Bytes) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let socket = WebSocketStream::from_partially_read(
+        stream,
+        read_already.into(),
+        Role::Server,
+        Some(config),
+    )
+    .await;
+    let (id, outbox) = shared.open_socket();
+    let connection = Connection {
+        shared: Arc::clone(&shared),
+        id,
+        outbox,
+        socket,
+        heard: Instant::now(),
+        pinged: false,
+        batch: Vec::new(),
+    };
+    // However the task ends, the machine learns that the socket is closed.
+    let _closed = Closed { shared, id };
+    connection.run().await;
+}
+
+struct Closed {
+    shared: Arc<Shared>,
+    id: SocketId,
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.shared.close_socket(self.id);
+    }
+}
+
+enum Wake {
+    Message(Option<Result<Message, Error>>),
+    Outbox,
+    Silence,
+}
+
+impl Connection {
+    async fn run(mut self) {
+        let mut silence = pin!(sleep(self.shared.config.ping_after));
+        loop {
+            match poll_fn(|context| self.poll_wake(context, silence.as_mut())).await {
+                Wake::Message(message) => {
+                    if !self.read_batch(message).await {
+                        return;
+                    }
+                }
+                Wake::Outbox => {}
+                Wake::Silence => {
+                    let Some(next) = self.ping().await else {
+                        return;
+                    };
+                    silence.as_mut().reset(next);
+                }
+            }
+            if !self.write_batch().await {
+                return;
+            }
+        }
+    }
+
+    fn poll_wake(&mut self, context: &mut Context<'_>, silence: Pin<&mut Sleep>) -> Poll<Wake> {
+        if self.outbox.poll_filled(context.waker()) {
+            return Poll::Ready(Wake::Outbox);
+        }
+        if let Poll::Ready(message) = self.socket.poll_next_unpin(context) {
+            return Poll::Ready(Wake::Message(message));
+        }
+        silence.poll(context).map(|()| Wake::Silence)
+    }
+
+    /// Handles `message` and those that have arrived behind it; `false` at the socket's end.
+    async fn read_batch(&mut self, message: Option<Result<Message, Error>>) -> bool {
+        self.outbox.awake();
+        self.heard = Instant::now();
+        self.pinged = false;
+        let mut message = message;
+        for left in (0..READ_BATCH).rev() {
+            match message {
+                Some(Ok(Message::Text(text))) => self.shared.handle_text(self.id, &text),
+                // Some clients send their JSON as binary; what is no UTF-8 counts as malformed.
+                Some(Ok(Message::Binary(bytes))) => {
+                    self.shared
+                        .handle_text(self.id, std::str::from_utf8(&bytes).unwrap_or_default());
+                }
+                // Pings and close frames are answered when the socket is next polled or flushed.
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return false,
+            }
+            if left == 0 {
+                break;
+            }
+            match poll_fn(|context| Poll::Ready(self.socket.poll_next_unpin(context))).await {
+                Poll::Ready(next) => message = next,
+                Poll::Pending => break,
+            }
+        }
+        true
+    }
+
+    /// Writes what waits, in one go; `false` at the socket's end.
+    async fn write_batch(&mut self) -> bool {
+        let end = self.outbox.take(&mut self.batch);
+        if self.batch.is_empty() && end.is_none() {
+            return self.flush().await;
+        }
+        self.shared.count_sent(self.batch.len());
+        let written = async {
+            for message in self.batch.drain(..) {
+                self.socket.feed(Message::text(message)).await?;
+            }
+            self.socket.flush().await
+        };
+        let overflow = poll_fn(|context| match self.outbox.poll_overflow(context.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
+        let written = tokio::select! {
+            biased;
+            written = timeout(WRITE_TIMEOUT, written) => matches!(written, Ok(Ok(()))),
+            () = overflow => false,
+        };
+        match end {
+            _ if !written => false,
+            None => true,
+            Some(End::Overflow) => false,
+            Some(End::Close { code, reason }) => {
+                let _ = timeout(CLOSE_TIMEOUT, self.close(code, reason)).await;
+                false
+            }
+        }
+    }
+
+    /// Writes the answers to pings and close frames.
+    async fn flush(&mut self) -> bool {
+        matches!(
+            timeout(WRITE_TIMEOUT, self.socket.flush()).await,
+            Ok(Ok(()))
+        )
+    }
+
+    async fn close(&mut self, code: u16, reason: String) {
+        let frame = CloseFrame {
+            code: CloseCode::from(code),
+            reason: reason.into(),
+        };
+        if self.socket.close(Some(frame)).await.is_ok() {
+            // Until the peer has closed too: dropping the connection earlier could take away
+            // what it has not read yet.
+            while let Some(Ok(_)) = self.socket.next().await {}
+        }
+    }
+
+    /// After a silence: pings, or gives the peer up; says when to look again.
+    async fn ping(&mut self) -> Option<Instant> {
+        let config = &self.shared.config;
+        let now = Instant::now();
+        if now < self.heard + config.ping_after {
+            return Some(self.heard + config.ping_after);
+        }
+        if self.pinged {
+            return None;
+        }
+        self.pinged = true;
+        let pinged = timeout(WRITE_TIMEOUT, self.socket.send(Message::Ping(Bytes::new()))).await;
+        matches!(pinged, Ok(Ok(()))).then(|| now + config.pong_within)
+    }
+}

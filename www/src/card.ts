@@ -19,6 +19,8 @@ const REDRAW_EVERY = 200;
 export interface CardOptions {
   /** A name to show until the torrent's own is known. */
   readonly name: string;
+  /** The link or address that is being opened, to hand on should that fail here. */
+  readonly source?: string;
   /** Whether this page is where the files come from. */
   readonly seeding: boolean;
   /** Whether what the page keeps is lost when it is closed. */
@@ -48,6 +50,8 @@ export class TorrentCard {
   private readonly percent = h('span', { class: 'percent' });
   private readonly amount = h('span', { class: 'amount' });
   private readonly left = h('span', { class: 'left' });
+  private readonly meter: HTMLElement;
+  private readonly figures: HTMLElement;
   private readonly down = h('dd');
   private readonly up = h('dd');
   private readonly peerCount = h('dd');
@@ -80,6 +84,20 @@ export class TorrentCard {
       { class: 'bar', role: 'progressbar', 'aria-labelledby': headingId, 'aria-valuemin': 0, 'aria-valuemax': 100 },
       this.fill,
     );
+    this.meter = h(
+      'div',
+      { class: 'meter' },
+      h('p', { class: 'meter-line' }, this.percent, this.amount, this.left),
+      this.bar,
+    );
+    this.figures = h(
+      'dl',
+      { class: 'figures' },
+      h('div', {}, h('dt', {}, 'Down'), this.down),
+      h('div', {}, h('dt', {}, 'Up'), this.up),
+      h('div', {}, h('dt', {}, 'Peers'), this.peerCount),
+      h('div', {}, h('dt', {}, 'Sent'), this.sent),
+    );
     this.link = new LinkBox(options.seeding ? 'Link to what you share' : 'Link to this page');
     this.linkPanel = h(
       'section',
@@ -99,23 +117,11 @@ export class TorrentCard {
       'article',
       { class: 'card', 'aria-labelledby': headingId },
       h('header', { class: 'card-head' }, this.status, this.heading, this.facts),
-      h(
-        'div',
-        { class: 'meter' },
-        h('p', { class: 'meter-line' }, this.percent, this.amount, this.left),
-        this.bar,
-      ),
+      this.meter,
       this.failure,
       this.notice,
       options.seeding ? this.linkPanel : null,
-      h(
-        'dl',
-        { class: 'figures' },
-        h('div', {}, h('dt', {}, 'Down'), this.down),
-        h('div', {}, h('dt', {}, 'Up'), this.up),
-        h('div', {}, h('dt', {}, 'Peers'), this.peerCount),
-        h('div', {}, h('dt', {}, 'Sent'), this.sent),
-      ),
+      this.figures,
       this.panels,
       h('p', { class: 'card-foot' }, remove.element),
     );
@@ -217,7 +223,10 @@ export class TorrentCard {
     this.drawNotice(phase);
     const torrent = this.torrent;
     if (torrent) this.drawTorrent(torrent);
-    setShown(this.panels, torrent !== null || phase !== 'error');
+    const failedToOpen = torrent === null && phase === 'error';
+    setShown(this.panels, !failedToOpen);
+    setShown(this.meter, !failedToOpen);
+    setShown(this.figures, !failedToOpen);
     this.hear(phase);
     this.lastPhase = phase;
     this.options.changed();
@@ -281,7 +290,7 @@ export class TorrentCard {
   private drawNotice(phase: Phase): void {
     if (phase === 'error') {
       setShown(this.notice, false);
-      if (this.failure.hidden) this.failure.replaceChildren(...failureContent(describe(this.error)));
+      if (this.failure.hidden) this.failure.replaceChildren(...failureContent(describe(this.error), this.torrent ? undefined : this.options.source));
       setShown(this.failure, true);
       return;
     }
@@ -305,7 +314,7 @@ export class TorrentCard {
     if (torrent.trackers.length === 0 && torrent.peers.length === 0) {
       return 'This torrent names no tracker that a browser can reach, so this page cannot find peers. Ask for a link with a wss:// tracker.';
     }
-    return unsaved.trim();
+    return unsaved.trim() || 'You can close this page and come back: what is verified is kept in this browser.';
   }
 
   private statusText(phase: Phase): string {
@@ -341,9 +350,13 @@ export class TorrentCard {
   }
 }
 
-function failureContent(message: Message): HTMLElement[] {
+function failureContent(message: Message, source?: string): HTMLElement[] {
   const content: HTMLElement[] = [h('h3', {}, message.title), h('p', {}, message.text)];
   if (message.advice.length > 0) content.push(h('ul', {}, ...message.advice.map((line) => h('li', {}, line))));
+  if (source) {
+    const label = source.startsWith('magnet:') ? 'Magnet link' : 'The .torrent';
+    content.push(h('p', { class: 'text-links' }, h('a', { class: 'text-link', href: source }, label)));
+  }
   return content;
 }
 

@@ -25,7 +25,7 @@ export class FileList {
   /** `savable` is false for files that come from this device anyway. */
   constructor(private readonly savable: boolean) {
     const headingId = uniqueId('files');
-    this.hint = h('p', { class: 'hint' });
+    this.hint = h('p', { class: 'hint' }, 'not known yet');
     this.saveAll = h('button', { type: 'button', class: 'button primary', hidden: true, disabled: true }, 'Save all');
     this.list = h('ul', { class: 'files' });
     this.more = h('button', { type: 'button', class: 'button', hidden: true }, 'Show more');

@@ -2,7 +2,7 @@
 // keeps one card for each torrent, the newest first.
 
 import { createClient, type Client, type Torrent } from 'brackish';
-import { TorrentCard } from './card.js';
+import { type CardOptions, TorrentCard } from './card.js';
 import { announce, showDocument } from './document.js';
 import { byId, setShown } from './dom.js';
 import { listenForDrops } from './drop.js';
@@ -83,17 +83,24 @@ class App {
 
   private open(source: Source, share?: Share): void {
     const link = share ? shareLink(share) : null;
-    const card = this.addCard(
-      source.name,
-      false,
-      (torrent) => link ?? linkTo(torrent.magnet),
-      link !== null && isLoopback(new URL(link).hostname) ? 'This address works on this machine alone.' : undefined,
-    );
+    const card = this.addCard({
+      name: source.name,
+      seeding: false,
+      source: source.text,
+      linkOf: (torrent) => link ?? linkTo(torrent.magnet),
+      ...(link !== null && isLoopback(new URL(link).hostname)
+        ? { linkHint: 'This address works on this machine alone.' }
+        : {}),
+    });
     void this.run(card, async (client) => client.add(source.text, { trackers: await this.ownTrackers() }));
   }
 
   private openFile(file: File): void {
-    const card = this.addCard(file.name.replace(/\.torrent$/i, ''), false, (torrent) => linkTo(torrent.magnet));
+    const card = this.addCard({
+      name: file.name.replace(/\.torrent$/i, ''),
+      seeding: false,
+      linkOf: (torrent) => linkTo(torrent.magnet),
+    });
     void this.run(card, async (client) => {
       const torrent = await client.add(file, { trackers: await this.ownTrackers() });
       // A reload goes on with the same torrent.
@@ -109,7 +116,11 @@ class App {
   }
 
   private seed(files: File[]): void {
-    const card = this.addCard(nameOf(files), true, (torrent) => linkTo(torrent.magnet));
+    const card = this.addCard({
+      name: nameOf(files),
+      seeding: true,
+      linkOf: (torrent) => linkTo(torrent.magnet),
+    });
     void this.run(card, async (client) => {
       const own = await this.ownTrackers();
       return client.seed(files, {
@@ -164,17 +175,9 @@ class App {
     return share ? [share.tracker] : [];
   }
 
-  private addCard(
-    name: string,
-    seeding: boolean,
-    linkOf: (torrent: Torrent) => string,
-    linkHint?: string,
-  ): TorrentCard {
+  private addCard(options: Pick<CardOptions, 'name' | 'seeding' | 'source' | 'linkOf' | 'linkHint'>): TorrentCard {
     const card = new TorrentCard({
-      name,
-      seeding,
-      linkOf,
-      ...(linkHint === undefined ? {} : { linkHint }),
+      ...options,
       inMemory: () => this.inMemory,
       changed: () => this.showNewest(),
       removed: (which) => void this.remove(which),

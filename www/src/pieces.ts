@@ -61,7 +61,7 @@ export class PieceMap {
     const columns = Math.max(1, Math.floor((width + GAP) / (CELL + GAP)));
     // Cells widen a little so that a full row ends where the panel does.
     const pitch = (width + GAP) / columns;
-    const cells = Math.min(Math.max(this.count, 1), columns * MOST_ROWS);
+    const cells = this.count === 0 ? columns : Math.min(this.count, columns * MOST_ROWS);
     const rows = Math.ceil(cells / columns);
     const height = rows * (CELL + GAP) - GAP;
     const ratio = window.devicePixelRatio || 1;

@@ -128,9 +128,6 @@ pub enum DisconnectReason {
     /// Both ends have everything.
     #[error("both are seeds")]
     BothSeeds,
-    /// It was the least useful of too many.
-    #[error("made room for a better peer")]
-    Replaced,
     /// The torrent was removed or the session shut down.
     #[error("the torrent was removed")]
     Removed,

@@ -1,7 +1,7 @@
 //! What a driver tells the session.
 
-use brackish_wire::tracker::AnnounceResponse;
 use brackish_wire::Bitfield;
+use brackish_wire::tracker::AnnounceResponse;
 use bytes::Bytes;
 
 use crate::{ConnectionId, JobId, SocketId, TorrentId};

@@ -13,13 +13,25 @@
 //!
 //! Remote input never fails the session: hostile bytes end the connection that sent them.
 
+mod announce;
+mod blame;
+mod choker;
 mod config;
+mod connection;
 mod event;
 mod input;
+mod metadata;
+mod meter;
 mod output;
+mod peer_set;
+mod picker;
+mod pipeline;
+mod rarity;
 mod session;
+mod slab;
 mod stats;
 mod time;
+mod torrent;
 
 pub use config::{AddTorrent, AddTorrentError, Config, Existing, Source};
 pub use event::{DisconnectReason, Event};

@@ -134,6 +134,6 @@ pub enum Output {
         /// What to tell it.
         request: AnnounceRequest,
         /// The `trackerid` that it gave before, to be sent back.
-        tracker_id: Option<String>,
+        tracker_id: Option<Vec<u8>>,
     },
 }

@@ -1,0 +1,238 @@
+//! How one torrent stands with one tracker: when to announce next, what the tracker has been told,
+//! and the offers being made for the next announce. And the WebSockets, which torrents share.
+
+use std::time::Duration;
+
+use brackish_wire::tracker::Event;
+use rand::{Rng, RngExt};
+
+use crate::{ConnectionId, JobId, SocketId, Timestamp, TrackerStatus};
+
+/// Between announces to a tracker that does not say: what webtorrent does.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What a tracker may ask for.
+const MIN_INTERVAL: Duration = Duration::from_secs(10);
+const MAX_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The wait after a first failure, doubled at each, with jitter so that a swarm does not come back
+/// to a recovered tracker all at once.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const MAX_RETRY: Duration = Duration::from_secs(600);
+
+/// How long an announce waits for its offers to be made.
+const OFFERS_TIMEOUT: Duration = Duration::from_secs(4);
+
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    pub url: String,
+    /// The WebSocket; `None` for HTTP and UDP.
+    pub socket: Option<SocketId>,
+    pub status: TrackerStatus,
+    pub next: Timestamp,
+    pub interval: Duration,
+    failures: u32,
+    /// The tracker was told `started` (by the socket that is open now).
+    started: bool,
+    /// The torrent was completed and the tracker does not know yet.
+    completed: bool,
+    /// What the announce under way says.
+    telling: Event,
+    pub tracker_id: Option<Vec<u8>>,
+    pub job: Option<JobId>,
+    /// The offers being made for the next announce.
+    pub batch: Option<Batch>,
+}
+
+/// Offers being made for one announce.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub offers: Vec<(ConnectionId, Option<String>)>,
+    deadline: Timestamp,
+}
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub url: String,
+    pub state: SocketState,
+    failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SocketState {
+    Closed { retry: Timestamp },
+    Opening,
+    Open,
+}
+
+impl Tracker {
+    pub fn new(url: String, socket: Option<SocketId>, now: Timestamp) -> Self {
+        Self {
+            url,
+            socket,
+            status: TrackerStatus::Pending,
+            next: now,
+            interval: DEFAULT_INTERVAL,
+            failures: 0,
+            started: false,
+            completed: false,
+            telling: Event::None,
+            tracker_id: None,
+            job: None,
+            batch: None,
+        }
+    }
+
+    /// What the next announce is to say.
+    pub fn event(&self) -> Event {
+        match (self.started, self.completed) {
+            (false, _) => Event::Started,
+            (true, true) => Event::Completed,
+            (true, false) => Event::None,
+        }
+    }
+
+    /// An announce with this event goes out.
+    pub fn telling(&mut self, event: Event) {
+        self.telling = event;
+    }
+
+    /// The announce that went out reached the tracker.
+    pub fn told(&mut self) {
+        match std::mem::replace(&mut self.telling, Event::None) {
+            Event::Started => self.started = true,
+            Event::Completed => self.completed = false,
+            Event::None | Event::Stopped => {}
+        }
+    }
+
+    /// The torrent is complete, which the tracker is to be told.
+    pub fn complete(&mut self, now: Timestamp) {
+        self.completed = true;
+        if self.started && self.job.is_none() {
+            self.next = now;
+        }
+    }
+
+    /// Whether the tracker knows of us.
+    pub fn knows_us(&self) -> bool {
+        self.started
+    }
+
+    /// The socket by which the tracker knew of us is gone, and with it what the tracker was told.
+    /// Gives the offers that were being made.
+    pub fn disconnected(&mut self, reason: String) -> Option<Batch> {
+        self.started = false;
+        self.status = TrackerStatus::Failed(reason);
+        self.next = Timestamp::ZERO;
+        self.batch.take()
+    }
+
+    /// An answer came. `interval` is in seconds.
+    pub fn answered(&mut self, interval: Option<u32>, now: Timestamp) {
+        self.failures = 0;
+        self.status = TrackerStatus::Working;
+        if let Some(interval) = interval {
+            self.interval =
+                Duration::from_secs(u64::from(interval)).clamp(MIN_INTERVAL, MAX_INTERVAL);
+        }
+        self.next = if self.completed {
+            now
+        } else {
+            now + self.interval
+        };
+    }
+
+    /// It could not be reached, or refused.
+    pub fn failed(&mut self, reason: String, now: Timestamp, rng: &mut impl Rng) {
+        self.status = TrackerStatus::Failed(reason);
+        self.next = now + back_off(self.failures, rng);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// An offer under way is no more.
+    pub fn offer_gone(&mut self, connection: ConnectionId) {
+        if let Some(batch) = &mut self.batch {
+            batch.offers.retain(|(offer, _)| *offer != connection);
+        }
+    }
+}
+
+impl Batch {
+    pub fn new(offers: Vec<ConnectionId>, now: Timestamp) -> Self {
+        Self {
+            offers: offers.into_iter().map(|offer| (offer, None)).collect(),
+            deadline: now + OFFERS_TIMEOUT,
+        }
+    }
+
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        now >= self.deadline || self.offers.iter().all(|(_, sdp)| sdp.is_some())
+    }
+}
+
+impl Socket {
+    pub fn new(url: String, now: Timestamp) -> Self {
+        Self {
+            url,
+            state: SocketState::Closed { retry: now },
+            failures: 0,
+        }
+    }
+
+    pub fn opened(&mut self) {
+        self.state = SocketState::Open;
+    }
+
+    /// A message came: the tracker is alive.
+    pub fn answered(&mut self) {
+        self.failures = 0;
+    }
+
+    pub fn closed(&mut self, now: Timestamp, rng: &mut impl Rng) {
+        self.state = SocketState::Closed {
+            retry: now + back_off(self.failures, rng),
+        };
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+fn back_off(failures: u32, rng: &mut impl Rng) -> Duration {
+    let base = FIRST_RETRY
+        .saturating_mul(1 << failures.min(10))
+        .min(MAX_RETRY);
+    base.mul_f64(rng.random_range(0.75..1.25))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn a_dead_tracker_is_asked_ever_less_often_but_not_never() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut tracker = Tracker::new("http://t/announce".to_owned(), None, Timestamp::ZERO);
+        let mut now = Timestamp::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..20 {
+            tracker.failed("no route".to_owned(), now, &mut rng);
+            waits.push(tracker.next.since(now));
+            now = tracker.next;
+        }
+        assert!(waits[0] < Duration::from_secs(7));
+        assert!(waits[5] > waits[0] * 4);
+        assert!(waits.iter().all(|wait| *wait <= MAX_RETRY * 2));
+    }
+
+    #[test]
+    fn an_absurd_interval_is_brought_into_range() {
+        let mut tracker = Tracker::new("http://t/announce".to_owned(), None, Timestamp::ZERO);
+        tracker.answered(Some(0), Timestamp::ZERO);
+        assert_eq!(tracker.interval, MIN_INTERVAL);
+        tracker.answered(Some(u32::MAX), Timestamp::ZERO);
+        assert_eq!(tracker.interval, MAX_INTERVAL);
+    }
+}

@@ -1,0 +1,177 @@
+//! Whom to serve: the active peer set, out of the interested peers.
+//!
+//! While leeching, those that give most are served (tit for tat), plus one optimistic peer that
+//! changes every 30 seconds and may turn out better. While seeding, service goes round: who has
+//! waited longest comes next, so that everyone gets pieces to trade on. The number of places
+//! follows the upload rate: few and fast, rather than many and starved.
+
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+
+use crate::{ConnectionId, Timestamp};
+
+/// How often the set is chosen anew.
+pub(crate) const ROUND: Duration = Duration::from_secs(10);
+
+/// How often the optimistic peer changes.
+const OPTIMISTIC_ROUND: Duration = Duration::from_secs(30);
+
+/// Places at the least, the optimistic one included.
+const MIN_SLOTS: usize = 4;
+
+/// Places at the most: each has blocks in memory and on the wire.
+const MAX_SLOTS: usize = 50;
+
+/// An interested peer, as the choker sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub connection: ConnectionId,
+    /// Bytes per second that it gives us.
+    pub gives: u64,
+    /// We serve it now.
+    pub unchoked: bool,
+    /// When it was served last, or began to wait.
+    pub since: Timestamp,
+    /// It takes our requests and sends nothing.
+    pub snubs_us: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Choker {
+    next_round: Timestamp,
+    next_optimistic: Timestamp,
+    optimistic: Option<ConnectionId>,
+    slots: usize,
+}
+
+impl Choker {
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            next_round: now,
+            next_optimistic: now,
+            optimistic: None,
+            slots: MIN_SLOTS,
+        }
+    }
+
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.next_round
+    }
+
+    /// Whether a peer that has just become interested can be served without a new round.
+    pub fn has_room(&self, unchoked: usize) -> bool {
+        unchoked < self.slots
+    }
+
+    /// Chooses the active peer set among the interested peers. `upload_rate` is in bytes per
+    /// second, over all of them.
+    pub fn choose(
+        &mut self,
+        mut candidates: Vec<Candidate>,
+        seeding: bool,
+        upload_rate: u64,
+        now: Timestamp,
+        rng: &mut impl Rng,
+    ) -> Vec<ConnectionId> {
+        self.next_round = now + ROUND;
+        self.slots = slots(upload_rate);
+        if candidates.len() <= self.slots {
+            return candidates.into_iter().map(|c| c.connection).collect();
+        }
+        if seeding {
+            self.optimistic = None;
+            // Those served for a whole round go behind those who wait; ties by who waits longest.
+            let served_enough = |c: &Candidate| c.unchoked && now.since(c.since) >= ROUND;
+            candidates.sort_by_key(|c| (served_enough(c), !c.unchoked, c.since));
+            candidates.truncate(self.slots);
+            return candidates.into_iter().map(|c| c.connection).collect();
+        }
+        candidates.sort_by_key(|c| (c.snubs_us, std::cmp::Reverse(c.gives), !c.unchoked, c.since));
+        let mut chosen: Vec<ConnectionId> = candidates
+            .iter()
+            .take(self.slots - 1)
+            .map(|c| c.connection)
+            .collect();
+        let waiting: Vec<ConnectionId> = candidates
+            .iter()
+            .skip(self.slots - 1)
+            .map(|c| c.connection)
+            .collect();
+        let keep = self
+            .optimistic
+            .filter(|o| now < self.next_optimistic && waiting.contains(o));
+        let optimistic = keep.unwrap_or_else(|| {
+            self.next_optimistic = now + OPTIMISTIC_ROUND;
+            waiting[rng.random_range(0..waiting.len())]
+        });
+        self.optimistic = Some(optimistic);
+        chosen.push(optimistic);
+        chosen
+    }
+}
+
+/// Places for an upload rate: grows with its square root, so that each gets a useful share.
+fn slots(upload_rate: u64) -> usize {
+    let by_rate = (upload_rate as f64 / 1000.0 * 0.6).sqrt() as usize;
+    by_rate.clamp(MIN_SLOTS, MAX_SLOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha8Rng;
+
+    use super::*;
+
+    fn candidates(count: u32, gives: impl Fn(u32) -> u64) -> Vec<Candidate> {
+        (0..count)
+            .map(|slot| Candidate {
+                connection: ConnectionId {
+                    slot,
+                    generation: 0,
+                },
+                gives: gives(slot),
+                unchoked: false,
+                since: Timestamp::ZERO,
+                snubs_us: false,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_leecher_serves_those_that_give_most_and_one_other() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let now = Timestamp::ZERO;
+        let mut choker = Choker::new(now);
+        let chosen = choker.choose(candidates(20, u64::from), false, 0, now, &mut rng);
+        assert_eq!(chosen.len(), MIN_SLOTS);
+        for giver in [19, 18, 17] {
+            assert!(chosen.iter().any(|c| c.slot == giver));
+        }
+        assert!(chosen.last().is_some_and(|c| c.slot < 17));
+    }
+
+    #[test]
+    fn a_seed_serves_everyone_in_turn() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut now = Timestamp::ZERO;
+        let mut choker = Choker::new(now);
+        let mut peers = candidates(20, |_| 0);
+        let mut served = vec![0; 20];
+        for _ in 0..50 {
+            let chosen = choker.choose(peers.clone(), true, 0, now, &mut rng);
+            for peer in &mut peers {
+                let unchoked = chosen.contains(&peer.connection);
+                if unchoked != peer.unchoked {
+                    peer.unchoked = unchoked;
+                    peer.since = now;
+                }
+                served[peer.connection.slot as usize] += usize::from(unchoked);
+            }
+            now = now + ROUND;
+        }
+        let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
+        assert!(*least * 2 >= *most, "{served:?}");
+    }
+}

@@ -1,0 +1,247 @@
+//! One connection: how far it has come, its credit, and the peer at its other end.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder};
+use brackish_wire::{Bitfield, BlockRequest, PeerId, PieceIndex};
+
+use crate::meter::Meter;
+use crate::pipeline::Pipeline;
+use crate::{JobId, SocketId, Timestamp, TorrentId, Via};
+
+/// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
+/// is told no, or not answered.
+pub(crate) const MAX_INCOMING: usize = 1000;
+
+/// `have` messages kept from a peer before the metadata is there. More than a peer sends in the
+/// seconds that takes; what is over is forgotten, and the peer merely looks poorer.
+const MAX_EARLY_HAVES: usize = 10_000;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub via: Via,
+    pub address: Option<SocketAddr>,
+    /// The address in the peer set that this connection keeps busy.
+    pub dialable: Option<SocketAddr>,
+    /// We dialled it, or it came of our offer.
+    pub outgoing: bool,
+    pub torrent: Option<TorrentId>,
+    pub stage: Stage,
+    /// When the stage began.
+    pub since: Timestamp,
+    /// Who signalling says is there.
+    pub signalled: Option<PeerId>,
+    /// Bytes that the driver takes in all.
+    pub room: usize,
+    /// Bytes that the driver holds.
+    pub in_driver: usize,
+    /// Bytes of blocks being read for it.
+    pub reading_bytes: usize,
+    pub handshake_sent: bool,
+    /// What has come of the other side's handshake.
+    pub handshake: Vec<u8>,
+    pub decoder: Decoder,
+    pub last_received: Timestamp,
+    pub last_sent: Timestamp,
+    /// Present from the handshake on.
+    pub peer: Option<Box<Peer>>,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A TCP dial is under way.
+    Dialling,
+    /// Its offer is being made, or made and not sent.
+    Offering,
+    /// Its offer was sent.
+    Offered,
+    /// Its answer is being made, to be sent by this socket.
+    Answering {
+        socket: SocketId,
+        offer_id: [u8; 20],
+    },
+    /// Offer and answer are exchanged; the data channel is to open.
+    Connecting,
+    /// Open; the other side's handshake has not come.
+    Handshaking,
+    /// The handshakes are exchanged.
+    Active,
+}
+
+/// A block asked of a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub piece: PieceIndex,
+    pub number: u32,
+    pub request: BlockRequest,
+    pub at: Timestamp,
+    /// Given back to the picker because the peer was silent; taken all the same if it comes.
+    pub released: bool,
+}
+
+/// Which pieces a peer has.
+#[derive(Debug)]
+pub(crate) enum Has {
+    /// As it said before the number of pieces was known.
+    Early {
+        all: bool,
+        bitfield: Option<Vec<u8>>,
+        haves: BTreeSet<u32>,
+    },
+    /// As it stands. `counted`: its pieces are counted one by one in the picker.
+    Known { pieces: Bitfield, counted: bool },
+}
+
+/// The peer at the other end, from its handshake on.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub id: PeerId,
+    pub fast: bool,
+    pub extended: bool,
+    pub client: Option<String>,
+    pub has: Has,
+    /// It sent a message that only the first may be.
+    pub spoke: bool,
+    /// Pieces that it has and we want.
+    pub wanted: u32,
+    pub choking_us: bool,
+    pub interested: bool,
+    pub am_choking: bool,
+    pub am_interested: bool,
+    /// When we began or ended to serve it, or it began to wait.
+    pub service_since: Timestamp,
+    pub requests: VecDeque<Asked>,
+    pub pipeline: Pipeline,
+    /// When a block came last, or the first request went out.
+    pub last_block: Timestamp,
+    pub snubs_us: bool,
+    /// Requests that it rejected in a row while it did not choke us.
+    pub rejections: u32,
+    /// Its requests, not yet read.
+    pub incoming: VecDeque<BlockRequest>,
+    /// Its requests being read.
+    pub reading: Vec<(JobId, BlockRequest)>,
+    pub down: Meter,
+    pub up: Meter,
+    /// Its id for `ut_metadata`.
+    pub ut_metadata: Option<u8>,
+    pub metadata_size: Option<u32>,
+    /// Metadata pieces sent to it.
+    pub metadata_served: u32,
+}
+
+impl Connection {
+    pub fn new(via: Via, outgoing: bool, stage: Stage, now: Timestamp) -> Self {
+        Self {
+            via,
+            address: None,
+            dialable: None,
+            outgoing,
+            torrent: None,
+            stage,
+            since: now,
+            signalled: None,
+            room: 0,
+            in_driver: 0,
+            reading_bytes: 0,
+            handshake_sent: false,
+            handshake: Vec::new(),
+            decoder: Decoder::new(DEFAULT_MAX_FRAME),
+            last_received: now,
+            last_sent: now,
+            peer: None,
+        }
+    }
+
+    pub fn enter(&mut self, stage: Stage, now: Timestamp) {
+        self.stage = stage;
+        self.since = now;
+    }
+
+    /// Who is there, as far as is known.
+    pub fn remote_id(&self) -> Option<PeerId> {
+        self.peer.as_ref().map(|peer| peer.id).or(self.signalled)
+    }
+
+    /// Whether another block may be read for it.
+    pub fn has_credit(&self) -> bool {
+        self.in_driver + self.reading_bytes < self.room
+    }
+}
+
+impl Peer {
+    pub fn new(id: PeerId, fast: bool, extended: bool, has: Has, now: Timestamp) -> Self {
+        Self {
+            id,
+            fast,
+            extended,
+            client: None,
+            has,
+            spoke: false,
+            wanted: 0,
+            choking_us: true,
+            interested: false,
+            am_choking: true,
+            am_interested: false,
+            service_since: now,
+            requests: VecDeque::new(),
+            pipeline: Pipeline::new(),
+            last_block: now,
+            snubs_us: false,
+            rejections: 0,
+            incoming: VecDeque::new(),
+            reading: Vec::new(),
+            down: Meter::default(),
+            up: Meter::default(),
+            ut_metadata: None,
+            metadata_size: None,
+            metadata_served: 0,
+        }
+    }
+
+    pub fn has_piece(&self, piece: u32) -> bool {
+        matches!(&self.has, Has::Known { pieces, .. } if pieces.get(piece))
+    }
+
+    pub fn is_seed(&self) -> bool {
+        matches!(&self.has, Has::Known { pieces, .. } if pieces.is_full())
+    }
+
+    pub fn progress(&self) -> f64 {
+        match &self.has {
+            Has::Known { pieces, .. } if !pieces.is_empty() => {
+                f64::from(pieces.count_ones()) / f64::from(pieces.len())
+            }
+            Has::Early { all: true, .. } => 1.0,
+            _ => 0.0,
+        }
+    }
+}
+
+impl Has {
+    pub fn early() -> Self {
+        Self::Early {
+            all: false,
+            bitfield: None,
+            haves: BTreeSet::new(),
+        }
+    }
+
+    pub fn nothing(pieces: u32) -> Self {
+        Self::Known {
+            pieces: Bitfield::new(pieces),
+            counted: true,
+        }
+    }
+
+    /// Notes a `have` that came before the metadata.
+    pub fn note_early(&mut self, piece: u32) {
+        if let Self::Early { haves, .. } = self
+            && haves.len() < MAX_EARLY_HAVES
+        {
+            haves.insert(piece);
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Which block to ask of which peer.
+//!
+//! Responsibilities: (1) knows of every block whether it is free, asked for (of whom, since when)
+//! or here; (2) chooses the next blocks for a peer: the reader's window first, then pieces already
+//! begun, then the rarest piece that the peer has, with random ones at the very start; (3) in the
+//! endgame, when every missing block is asked for, asks slow blocks of a second peer; (4) frees
+//! blocks that a peer will not send. It does not know what is verified, only what it was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use brackish_wire::{Bitfield, BlockRequest, Lengths, PieceIndex};
+use rand::{Rng, RngExt};
+
+use crate::rarity::Rarity;
+use crate::{ConnectionId, Timestamp};
+
+/// Pieces chosen at random before rarity counts, so that a newcomer soon has something to trade
+/// even when what is rare is slow to come.
+const RANDOM_FIRST_PIECES: u32 = 2;
+
+/// Tries at a random piece before the rarest is taken.
+const RANDOM_TRIES: usize = 16;
+
+/// Pieces from the reader's position on that come before all others.
+const CURSOR_WINDOW: u32 = 16;
+
+/// A block is asked of another peer in the endgame once it has been out for this long: a peer that
+/// is about to send it is not doubled.
+pub(crate) const ENDGAME_AGE: Duration = Duration::from_millis(300);
+
+/// Peers that may be asked for one block at once.
+const HOLDERS: usize = 2;
+
+#[derive(Debug)]
+pub(crate) struct Picker {
+    lengths: Lengths,
+    rarity: Rarity,
+    begun: BTreeMap<u32, Begun>,
+    /// The begun pieces that have free blocks.
+    open: BTreeSet<u32>,
+    /// Pieces that became complete, for the random start.
+    completed: u32,
+    cursor: Option<u32>,
+}
+
+/// A piece of which something was asked for.
+#[derive(Debug)]
+struct Begun {
+    piece: PieceIndex,
+    blocks: Vec<Block>,
+    /// Blocks that are free.
+    free: u32,
+    /// Blocks that are not here.
+    missing: u32,
+    /// Held back while it is examined: nothing of it is asked for.
+    frozen: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    here: bool,
+    /// When it was last asked for.
+    asked: Timestamp,
+    holders: [Option<ConnectionId>; HOLDERS],
+}
+
+impl Block {
+    const FREE: Self = Self {
+        here: false,
+        asked: Timestamp::ZERO,
+        holders: [None; HOLDERS],
+    };
+
+    fn is_free(&self) -> bool {
+        !self.here && self.holders[0].is_none()
+    }
+
+    fn is_held_by(&self, peer: ConnectionId) -> bool {
+        self.holders.contains(&Some(peer))
+    }
+
+    /// Removes a holder; the first place is filled before the others.
+    fn release(&mut self, peer: ConnectionId) -> bool {
+        let Some(at) = self.holders.iter().position(|holder| *holder == Some(peer)) else {
+            return false;
+        };
+        self.holders[at..].rotate_left(1);
+        self.holders[HOLDERS - 1] = None;
+        true
+    }
+}
+
+/// What to do with a block that came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// It is wanted.
+    Wanted {
+        /// The piece's last missing block.
+        completes_piece: bool,
+        /// The other peer that was asked for it: its request is to be cancelled.
+        cancel: Option<ConnectionId>,
+    },
+    /// It is here already, or its piece is not being fetched.
+    Unwanted,
+}
+
+impl Picker {
+    /// All pieces of a torrent, none of them here, none of them anywhere.
+    pub fn new(lengths: Lengths, rng: &mut impl Rng) -> Self {
+        Self {
+            lengths,
+            rarity: Rarity::new(lengths.piece_count(), rng),
+            begun: BTreeMap::new(),
+            open: BTreeSet::new(),
+            completed: 0,
+            cursor: None,
+        }
+    }
+
+    /// A peer that does not have everything has this piece.
+    pub fn peer_has(&mut self, piece: PieceIndex, rng: &mut impl Rng) {
+        self.rarity.increment(piece.get(), rng);
+    }
+
+    /// A peer that had this piece is gone.
+    pub fn peer_lost(&mut self, piece: PieceIndex, rng: &mut impl Rng) {
+        self.rarity.decrement(piece.get(), rng);
+    }
+
+    /// From which piece on a reader wants the data next.
+    pub fn set_cursor(&mut self, piece: Option<u32>) {
+        self.cursor = piece;
+    }
+
+    /// The piece is verified: nothing of it is to be fetched.
+    pub fn verified(&mut self, piece: PieceIndex) {
+        self.rarity.remove(piece.get());
+        self.begun.remove(&piece.get());
+        self.open.remove(&piece.get());
+        self.completed += 1;
+    }
+
+    /// The piece came and was bad. It is not asked for until it is [`Picker::restart`]ed.
+    pub fn freeze(&mut self, piece: PieceIndex) {
+        if let Some(begun) = self.begun.get_mut(&piece.get()) {
+            begun.frozen = true;
+            self.open.remove(&piece.get());
+        }
+    }
+
+    /// Forgets what came of a piece: all of it is to be fetched again.
+    pub fn restart(&mut self, piece: PieceIndex, rng: &mut impl Rng) {
+        self.begun.remove(&piece.get());
+        self.open.remove(&piece.get());
+        self.rarity.insert(piece.get(), rng);
+    }
+
+    /// Whether every missing block is asked for, so that only doubling is left.
+    pub fn is_endgame(&self) -> bool {
+        self.open.is_empty() && self.rarity.order().is_empty()
+    }
+
+    /// Chooses up to `count` blocks for a peer that has the pieces `has`, notes that they were
+    /// asked of it, and appends them to `chosen`.
+    pub fn pick(
+        &mut self,
+        peer: ConnectionId,
+        has: &Bitfield,
+        count: usize,
+        now: Timestamp,
+        rng: &mut impl Rng,
+        chosen: &mut Vec<BlockRequest>,
+    ) {
+        let goal = chosen.len() + count;
+        if let Some(cursor) = self.cursor {
+            let end = cursor
+                .saturating_add(CURSOR_WINDOW)
+                .min(self.lengths.piece_count());
+            for piece in cursor..end {
+                if chosen.len() >= goal {
+                    return;
+                }
+                if has.get(piece) && (self.open.contains(&piece) || self.rarity.contains(piece)) {
+                    self.take(peer, piece, goal, now, chosen);
+                }
+            }
+        }
+        while chosen.len() < goal {
+            let Some(piece) = self.open.iter().copied().find(|piece| has.get(*piece)) else {
+                break;
+            };
+            self.take(peer, piece, goal, now, chosen);
+        }
+        while chosen.len() < goal {
+            let Some(piece) = self.next_piece(has, rng) else {
+                break;
+            };
+            self.take(peer, piece, goal, now, chosen);
+        }
+        if chosen.len() < goal && self.is_endgame() {
+            self.double(peer, has, goal, now, chosen);
+        }
+    }
+
+    /// The piece to begin for a peer that has `has`.
+    fn next_piece(&self, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
+        let order = self.rarity.order();
+        if self.completed < RANDOM_FIRST_PIECES && !order.is_empty() {
+            for _ in 0..RANDOM_TRIES {
+                let piece = order[rng.random_range(0..order.len())];
+                if has.get(piece) {
+                    return Some(piece);
+                }
+            }
+        }
+        order.iter().copied().find(|piece| has.get(*piece))
+    }
+
+    /// Asks `peer` for free blocks of `piece`, beginning it where needed.
+    fn take(
+        &mut self,
+        peer: ConnectionId,
+        index: u32,
+        goal: usize,
+        now: Timestamp,
+        chosen: &mut Vec<BlockRequest>,
+    ) {
+        let Some(piece) = self.lengths.piece(index) else {
+            return;
+        };
+        if self.rarity.contains(index) {
+            self.rarity.remove(index);
+            let count = self.lengths.block_count(piece);
+            self.begun.insert(
+                index,
+                Begun {
+                    piece,
+                    blocks: vec![Block::FREE; count as usize],
+                    free: count,
+                    missing: count,
+                    frozen: false,
+                },
+            );
+            self.open.insert(index);
+        }
+        let Some(begun) = self.begun.get_mut(&index) else {
+            return;
+        };
+        for (number, block) in begun.blocks.iter_mut().enumerate() {
+            if chosen.len() >= goal || begun.free == 0 {
+                break;
+            }
+            if block.is_free()
+                && let Some(request) = self.lengths.block(piece, number as u32)
+            {
+                block.holders[0] = Some(peer);
+                block.asked = now;
+                begun.free -= 1;
+                chosen.push(request);
+            }
+        }
+        if begun.free == 0 {
+            self.open.remove(&index);
+        }
+    }
+
+    /// Asks `peer` for blocks that others were asked for a while ago.
+    fn double(
+        &mut self,
+        peer: ConnectionId,
+        has: &Bitfield,
+        goal: usize,
+        now: Timestamp,
+        chosen: &mut Vec<BlockRequest>,
+    ) {
+        for begun in self.begun.values_mut() {
+            if begun.missing == 0 || begun.frozen || !has.get(begun.piece.get()) {
+                continue;
+            }
+            for (number, block) in begun.blocks.iter_mut().enumerate() {
+                if chosen.len() >= goal {
+                    return;
+                }
+                if block.here
+                    || block.is_held_by(peer)
+                    || block.holders[HOLDERS - 1].is_some()
+                    || now.since(block.asked) < ENDGAME_AGE
+                {
+                    continue;
+                }
+                let Some(place) = block.holders.iter_mut().find(|holder| holder.is_none()) else {
+                    continue;
+                };
+                if let Some(request) = self.lengths.block(begun.piece, number as u32) {
+                    *place = Some(peer);
+                    block.asked = now;
+                    chosen.push(request);
+                }
+            }
+        }
+    }
+
+    /// A block came from `peer`.
+    pub fn received(&mut self, peer: ConnectionId, piece: PieceIndex, number: u32) -> Receipt {
+        let Some(begun) = self.begun.get_mut(&piece.get()) else {
+            return Receipt::Unwanted;
+        };
+        let frozen = begun.frozen;
+        let Some(block) = begun.blocks.get_mut(number as usize) else {
+            return Receipt::Unwanted;
+        };
+        if block.here || frozen {
+            return Receipt::Unwanted;
+        }
+        if block.is_free() {
+            begun.free -= 1;
+        }
+        block.here = true;
+        let cancel = block
+            .holders
+            .iter()
+            .flatten()
+            .copied()
+            .find(|holder| *holder != peer);
+        block.holders = [None; HOLDERS];
+        begun.missing -= 1;
+        let completes_piece = begun.missing == 0;
+        if begun.free == 0 {
+            self.open.remove(&piece.get());
+        }
+        Receipt::Wanted {
+            completes_piece,
+            cancel,
+        }
+    }
+
+    /// `peer` will not send this block: it is free again unless another peer was asked too.
+    pub fn release(&mut self, peer: ConnectionId, piece: PieceIndex, number: u32) {
+        let Some(begun) = self.begun.get_mut(&piece.get()) else {
+            return;
+        };
+        let Some(block) = begun.blocks.get_mut(number as usize) else {
+            return;
+        };
+        if block.release(peer) && block.is_free() {
+            begun.free += 1;
+            if !begun.frozen {
+                self.open.insert(piece.get());
+            }
+        }
+    }
+}

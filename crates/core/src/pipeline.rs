@@ -1,0 +1,130 @@
+//! How many blocks to have asked for of one peer: as many as its rate times its delay needs to keep
+//! it busy, found by growing fast at first and by measurement afterwards.
+
+use std::time::Duration;
+
+use brackish_wire::BLOCK_LENGTH;
+
+/// Requests to a peer of which nothing is known yet.
+const INITIAL: usize = 16;
+
+/// Never fewer, so that a slow peer has the next request when it ends one.
+const MIN: usize = 4;
+
+/// Never more: 16 MiB in flight keep a 1 Gbit/s path of 130 ms busy.
+const MAX: usize = 1024;
+
+/// What a peer takes that does not say (`reqq`, BEP 10): what clients of the last decade take.
+const DEFAULT_REQQ: usize = 250;
+
+/// Added to twice the path's delay: covers the peer's own scheduling and our ticks.
+const SLACK: Duration = Duration::from_millis(250);
+
+/// Growth of the rate from one tick to the next below which the fast start is over.
+const STALLED_GROWTH: f64 = 1.1;
+
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    target: usize,
+    limit: usize,
+    /// The shortest time from a request to its block.
+    delay: Option<Duration>,
+    fast_start: bool,
+    last_rate: f64,
+    snubbed: bool,
+}
+
+impl Pipeline {
+    pub fn new() -> Self {
+        Self {
+            target: INITIAL,
+            limit: DEFAULT_REQQ,
+            delay: None,
+            fast_start: true,
+            last_rate: 0.0,
+            snubbed: false,
+        }
+    }
+
+    /// Requests to have outstanding.
+    pub fn target(&self) -> usize {
+        if self.snubbed { 1 } else { self.target }
+    }
+
+    /// The peer said how many requests it takes (`reqq`).
+    pub fn set_limit(&mut self, reqq: u32) {
+        self.limit = (reqq as usize).clamp(1, MAX);
+        self.target = self.target.min(self.limit);
+    }
+
+    /// A block came, `delay` after it was asked for.
+    pub fn on_block(&mut self, delay: Duration) {
+        self.snubbed = false;
+        self.delay = Some(self.delay.map_or(delay, |least| least.min(delay)));
+        if self.fast_start && self.target < self.limit {
+            self.target += 1;
+        }
+    }
+
+    /// The peer does not answer: one request at a time until it does.
+    pub fn snub(&mut self) {
+        self.snubbed = true;
+        self.fast_start = false;
+        self.target = MIN;
+    }
+
+    /// The rate of the peer, in bytes per second, as of a tick.
+    pub fn on_tick(&mut self, rate: u64, saturated: bool) {
+        let rate = rate as f64;
+        if self.fast_start
+            && self.last_rate > 0.0
+            && saturated
+            && rate < self.last_rate * STALLED_GROWTH
+        {
+            self.fast_start = false;
+        }
+        self.last_rate = rate;
+        if !self.fast_start {
+            let window = 2 * self.delay.unwrap_or(SLACK) + SLACK;
+            let blocks = rate * window.as_secs_f64() / f64::from(BLOCK_LENGTH);
+            self.target = (blocks.ceil() as usize + 1).clamp(MIN.min(self.limit), self.limit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a peer that answers after `delay` and sends `rate` bytes per second at most.
+    fn settle(rate: u64, delay: Duration, reqq: u32) -> usize {
+        let mut pipeline = Pipeline::new();
+        pipeline.set_limit(reqq);
+        for _ in 0..40 {
+            let in_flight = pipeline.target() as u64 * u64::from(BLOCK_LENGTH);
+            let got = rate.min((in_flight as f64 / delay.as_secs_f64()) as u64);
+            for _ in 0..got / u64::from(BLOCK_LENGTH) / 2 {
+                pipeline.on_block(delay);
+            }
+            pipeline.on_tick(got, true);
+        }
+        pipeline.target()
+    }
+
+    #[test]
+    fn the_queue_covers_the_path_of_a_fast_far_peer() {
+        let delay = Duration::from_millis(100);
+        let need = 10_000_000 / 10 / u64::from(BLOCK_LENGTH);
+        assert!(settle(10_000_000, delay, 2000) as u64 >= need);
+    }
+
+    #[test]
+    fn a_slow_peer_has_a_short_queue() {
+        assert!(settle(50_000, Duration::from_millis(50), 2000) <= 8);
+    }
+
+    #[test]
+    fn the_queue_never_exceeds_what_the_peer_takes() {
+        assert!(settle(100_000_000, Duration::from_millis(200), 128) <= 128);
+    }
+}

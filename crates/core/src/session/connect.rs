@@ -1,0 +1,417 @@
+//! Connections from their dial or acceptance to their end: TCP dials, handshakes, duplicates, bans.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Reserved};
+use brackish_wire::{BlockRequest, PeerId};
+use bytes::Bytes;
+
+use super::Session;
+use crate::connection::{Connection, Has, Peer, Stage};
+use crate::{AcceptError, ConnectionId, DisconnectReason, Event, Output, TorrentId, Via};
+
+/// Bytes that may wait in the driver beyond a connection's credit: haves, requests and metadata
+/// are sent without asking for room. A peer that reads nothing for so long is cut.
+const MAX_OVERDRAFT: usize = 2 << 20;
+
+/// Two connections to one peer that open within this time began without knowing of each other.
+const SIMULTANEOUS: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// Takes an incoming connection, open already. `room` is as in
+    /// [`Input::Opened`](crate::Input::Opened).
+    pub fn accept(
+        &mut self,
+        via: Via,
+        address: Option<SocketAddr>,
+        room: usize,
+        now: crate::Timestamp,
+    ) -> Result<ConnectionId, AcceptError> {
+        self.cx.now = now;
+        if self.shutting_down {
+            return Err(AcceptError::ShuttingDown);
+        }
+        if address.is_some_and(|a| self.torrents.values().any(|t| t.peer_set.is_banned(a))) {
+            return Err(AcceptError::Banned);
+        }
+        if self.connections.len() >= self.cx.config.connections {
+            return Err(AcceptError::TooMany);
+        }
+        let mut connection = Connection::new(via, false, Stage::Handshaking, now);
+        connection.address = address;
+        connection.room = room;
+        let id = self.connections.insert(connection).into();
+        self.wake_by(now + super::tick::PERIOD);
+        Ok(id)
+    }
+
+    /// Dials as many known addresses as there is room for.
+    pub(super) fn dial(&mut self, torrent_id: TorrentId) {
+        if !self.cx.config.tcp {
+            return;
+        }
+        let dialling = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.stage == Stage::Dialling)
+            .count();
+        let mut free = self.cx.config.half_open.saturating_sub(dialling);
+        free = free.min(self.room_for_connections(torrent_id));
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        while free > 0 {
+            let Some(address) = torrent.peer_set.next_dial(self.cx.now) else {
+                return;
+            };
+            free -= 1;
+            let mut connection = Connection::new(Via::Tcp, true, Stage::Dialling, self.cx.now);
+            connection.address = Some(address);
+            connection.dialable = Some(address);
+            connection.torrent = Some(torrent_id);
+            let id = self.connections.insert(connection).into();
+            self.cx.outputs.push_back(Output::Dial {
+                connection: id,
+                address,
+            });
+        }
+    }
+
+    /// Connections that a torrent may still make, offers and dials under way counted.
+    pub(super) fn room_for_connections(&self, torrent: TorrentId) -> usize {
+        let of_torrent = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.torrent == Some(torrent))
+            .count();
+        let here = self
+            .cx
+            .config
+            .connections_per_torrent
+            .saturating_sub(of_torrent);
+        here.min(
+            self.cx
+                .config
+                .connections
+                .saturating_sub(self.connections.len()),
+        )
+    }
+
+    pub(super) fn opened(&mut self, id: ConnectionId, room: usize) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        if !matches!(connection.stage, Stage::Dialling | Stage::Connecting) {
+            return;
+        }
+        connection.room = room;
+        connection.last_received = self.cx.now;
+        connection.enter(Stage::Handshaking, self.cx.now);
+        // A TCP peer that accepts waits for the info-hash; over WebRTC both sides speak at once.
+        self.send_handshake(id);
+    }
+
+    pub(super) fn send_handshake(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(torrent) = connection
+            .torrent
+            .and_then(|torrent| self.torrents.get(&torrent))
+        else {
+            return;
+        };
+        if std::mem::replace(&mut connection.handshake_sent, true) {
+            return;
+        }
+        let handshake = Handshake {
+            reserved: Reserved::NONE.with_extension_protocol().with_fast(),
+            info_hash: torrent.info_hash,
+            peer_id: self.cx.config.peer_id,
+        };
+        self.cx
+            .transmit(id, connection, Bytes::copy_from_slice(&handshake.encode()));
+    }
+
+    /// Takes handshake bytes; gives what follows them once the handshake is whole and good.
+    pub(super) fn receive_handshake<'a>(
+        &mut self,
+        id: ConnectionId,
+        mut data: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        let connection = self.connections.get_mut(id.into())?;
+        let missing = HANDSHAKE_LENGTH - connection.handshake.len().min(HANDSHAKE_LENGTH);
+        let (head, rest) = data.split_at(missing.min(data.len()));
+        connection.handshake.extend_from_slice(head);
+        data = rest;
+        match Handshake::decode(&connection.handshake) {
+            Ok(None) => None,
+            Ok(Some(handshake)) => match self.shake(id, &handshake) {
+                Ok(()) => Some(data),
+                Err(reason) => {
+                    self.close(id, reason);
+                    None
+                }
+            },
+            Err(error) => {
+                self.close(id, DisconnectReason::Protocol(error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn shake(&mut self, id: ConnectionId, handshake: &Handshake) -> Result<(), DisconnectReason> {
+        let connection = self
+            .connections
+            .get_mut(id.into())
+            .ok_or(DisconnectReason::Removed)?;
+        let torrent_id = self.by_hash.get(&handshake.info_hash).copied();
+        let expected = connection.torrent;
+        let Some(torrent_id) =
+            torrent_id.filter(|found| expected.is_none_or(|want| want == *found))
+        else {
+            return Err(DisconnectReason::Protocol(format!(
+                "the handshake names {}, which is not served here",
+                handshake.info_hash
+            )));
+        };
+        let torrent = self
+            .torrents
+            .get_mut(&torrent_id)
+            .ok_or(DisconnectReason::Removed)?;
+        if handshake.peer_id == self.cx.config.peer_id {
+            return Err(DisconnectReason::Itself);
+        }
+        if torrent.banned_ids.contains(&handshake.peer_id) {
+            return Err(DisconnectReason::Banned);
+        }
+        // What a dial or an offer made was counted when it was made; only comers are refused here.
+        if expected.is_none() && torrent.active.len() >= self.cx.config.connections_per_torrent {
+            return Err(DisconnectReason::Protocol(
+                "too many connections of this torrent".to_owned(),
+            ));
+        }
+        connection.torrent = Some(torrent_id);
+        let (via, outgoing) = (connection.via, connection.outgoing);
+        self.settle_duplicate(id, torrent_id, handshake.peer_id, via, outgoing)?;
+
+        let (Some(connection), Some(torrent)) = (
+            self.connections.get_mut(id.into()),
+            self.torrents.get_mut(&torrent_id),
+        ) else {
+            return Err(DisconnectReason::Removed);
+        };
+        let has = match &torrent.content {
+            Some(content) => {
+                // Room for the bitfield of this torrent, however many pieces it has.
+                let bitfield = content.lengths.piece_count() / 8 + 64;
+                connection
+                    .decoder
+                    .set_max_frame(bitfield.max(brackish_wire::message::DEFAULT_MAX_FRAME));
+                Has::nothing(content.lengths.piece_count())
+            }
+            None => Has::early(),
+        };
+        let peer = Peer::new(
+            handshake.peer_id,
+            handshake.reserved.fast(),
+            handshake.reserved.extension_protocol(),
+            has,
+            self.cx.now,
+        );
+        connection.peer = Some(Box::new(peer));
+        connection.handshake = Vec::new();
+        connection.enter(Stage::Active, self.cx.now);
+        torrent.active.push(id);
+        self.cx.events.push_back(Event::PeerConnected {
+            torrent: torrent_id,
+            connection: id,
+            peer_id: handshake.peer_id,
+            via,
+            address: connection.address,
+        });
+        self.send_handshake(id);
+        self.introduce(id);
+        Ok(())
+    }
+
+    /// One connection is kept to a peer: TCP before WebRTC, as it is cheaper; among two of a kind
+    /// the one that the peer with the smaller id began. Both ends come to the same choice.
+    fn settle_duplicate(
+        &mut self,
+        id: ConnectionId,
+        torrent_id: TorrentId,
+        peer_id: PeerId,
+        via: Via,
+        outgoing: bool,
+    ) -> Result<(), DisconnectReason> {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return Ok(());
+        };
+        let other = torrent.active.iter().copied().find(|other| {
+            let peer = self
+                .connections
+                .get((*other).into())
+                .and_then(|c| c.peer.as_ref());
+            *other != id && peer.is_some_and(|peer| peer.id == peer_id)
+        });
+        let Some((other_id, other)) =
+            other.and_then(|o| Some((o, self.connections.get(o.into())?)))
+        else {
+            return Ok(());
+        };
+        let ours_is_smaller = self.cx.config.peer_id < peer_id;
+        let rank = |via: Via, outgoing: bool| (via == Via::Tcp, outgoing == ours_is_smaller);
+        // Between two of a kind only those that began together are settled by ids: an established
+        // one is not given up.
+        let established = other.via == via && self.cx.now.since(other.since) > SIMULTANEOUS;
+        if !established && rank(via, outgoing) > rank(other.via, other.outgoing) {
+            self.close(other_id, DisconnectReason::Duplicate);
+            Ok(())
+        } else {
+            Err(DisconnectReason::Duplicate)
+        }
+    }
+
+    pub(super) fn sent(&mut self, id: ConnectionId, bytes: usize) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        connection.in_driver = connection.in_driver.saturating_sub(bytes);
+        self.serve(id);
+    }
+
+    pub(super) fn room_changed(&mut self, id: ConnectionId, room: usize) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        connection.room = room;
+        self.serve(id);
+    }
+
+    /// Whether a connection holds more than a living peer would leave unread.
+    pub(super) fn is_stuck(connection: &Connection) -> bool {
+        connection.in_driver > connection.room + MAX_OVERDRAFT
+    }
+
+    pub(super) fn closed(&mut self, id: ConnectionId, reason: String) {
+        self.forget(id, DisconnectReason::Remote(reason));
+    }
+
+    /// Ends a connection, whatever its stage, and tells the driver.
+    pub(super) fn close(&mut self, id: ConnectionId, reason: DisconnectReason) {
+        if self.forget(id, reason) {
+            self.cx.outputs.push_back(Output::Close { connection: id });
+        }
+    }
+
+    fn forget(&mut self, id: ConnectionId, reason: DisconnectReason) -> bool {
+        let Some(mut connection) = self.connections.remove(id.into()) else {
+            return false;
+        };
+        let Some(torrent_id) = connection.torrent else {
+            return true;
+        };
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return true;
+        };
+        torrent.offers.retain(|_, offer| *offer != id);
+        for tracker in &mut torrent.trackers {
+            tracker.offer_gone(id);
+        }
+        let traded = connection
+            .peer
+            .as_ref()
+            .is_some_and(|p| p.down.total() + p.up.total() > 0);
+        if let Some(address) = connection.dialable {
+            match reason {
+                DisconnectReason::Itself | DisconnectReason::BothSeeds => {
+                    torrent.peer_set.forget(address)
+                }
+                _ => torrent.peer_set.released(address, traded, self.cx.now),
+            }
+        }
+        let Some(peer) = connection.peer.take() else {
+            return true;
+        };
+        torrent.depart(id, peer.id, connection.address);
+        torrent.metadata.released(id);
+        for asked in &peer.requests {
+            self.cx.requested -= asked.request.length as usize;
+        }
+        if let Some(content) = &mut torrent.content {
+            for asked in peer.requests.iter().filter(|asked| !asked.released) {
+                content.picker.release(id, asked.piece, asked.number);
+            }
+            if let Has::Known {
+                pieces,
+                counted: true,
+            } = &peer.has
+            {
+                for piece in pieces
+                    .ones()
+                    .filter_map(|piece| content.lengths.piece(piece))
+                {
+                    content.picker.peer_lost(piece, &mut self.cx.rng);
+                }
+            }
+        }
+        self.cx.events.push_back(Event::PeerDisconnected {
+            torrent: torrent_id,
+            connection: id,
+            reason,
+        });
+        if !peer.requests.is_empty() {
+            self.fill_all(torrent_id);
+        }
+        if !peer.am_choking && peer.interested {
+            self.rechoke_soon(torrent_id);
+        }
+        true
+    }
+
+    /// Ends the connection to a peer that sent bad data, if it is still there, and never speaks to
+    /// it again.
+    pub(super) fn ban(&mut self, torrent_id: TorrentId, id: ConnectionId) {
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let connected = self.connections.get(id.into());
+        let identity = match connected.and_then(|c| Some((c.peer.as_ref()?.id, c.address))) {
+            Some(identity) => identity,
+            None => match torrent
+                .departed
+                .iter()
+                .find(|(departed, ..)| *departed == id)
+            {
+                Some((_, peer_id, address)) => (*peer_id, *address),
+                None => return,
+            },
+        };
+        let (peer_id, address) = identity;
+        torrent.ban_id(peer_id);
+        if let Some(address) = address {
+            torrent.peer_set.ban(address);
+        }
+        self.cx.events.push_back(Event::PeerBanned {
+            torrent: torrent_id,
+            peer_id,
+            address,
+        });
+        self.close(id, DisconnectReason::Banned);
+    }
+
+    /// A peer broke the protocol.
+    pub(super) fn violated(&mut self, id: ConnectionId, what: impl Into<String>) {
+        self.close(id, DisconnectReason::Protocol(what.into()));
+    }
+
+    /// Tells a peer of ours that a request of its will not be served (BEP 6), where it understands.
+    pub(super) fn reject(&mut self, id: ConnectionId, request: BlockRequest) {
+        let fast = |c: &Connection| c.peer.as_ref().is_some_and(|peer| peer.fast);
+        if self.connections.get(id.into()).is_some_and(fast) {
+            self.say(id, &brackish_wire::message::Message::Reject(request));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Requests and the blocks that answer them.
+
+use brackish_wire::message::Message;
+use brackish_wire::{BLOCK_LENGTH, BlockRequest};
+use bytes::{Bytes, BytesMut};
+
+use super::{Job, Session};
+use crate::connection::{Asked, Has, Stage};
+use crate::picker::Receipt;
+use crate::{ConnectionId, Output, TorrentId, TorrentState};
+
+/// Requests that a peer may reject in a row while it does not choke us.
+const MAX_REJECTIONS: u32 = 100;
+
+impl Session {
+    /// Asks a peer for as many blocks as its pipeline has room for.
+    pub(super) fn fill(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        if peer.choking_us || peer.wanted == 0 {
+            return;
+        }
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let Some(content) = torrent
+            .content
+            .as_mut()
+            .filter(|_| torrent.state == TorrentState::Downloading)
+        else {
+            return;
+        };
+        let mut count = peer.pipeline.target().saturating_sub(peer.requests.len());
+        if count == 0 {
+            return;
+        }
+        let block = BLOCK_LENGTH as usize;
+        let budget = self
+            .cx
+            .config
+            .request_budget
+            .saturating_sub(self.cx.requested)
+            / block;
+        if self.cx.storing >= self.cx.config.store_budget || budget == 0 {
+            self.cx.held_back = true;
+            return;
+        }
+        count = count.min(budget);
+        let Has::Known { pieces, .. } = &peer.has else {
+            return;
+        };
+        let mut chosen = Vec::with_capacity(count);
+        content.picker.pick(
+            id,
+            pieces,
+            count,
+            self.cx.now,
+            &mut self.cx.rng,
+            &mut chosen,
+        );
+        if chosen.is_empty() {
+            return;
+        }
+        if peer.requests.is_empty() {
+            peer.last_block = self.cx.now;
+        }
+        let mut out = BytesMut::with_capacity(chosen.len() * 17);
+        for request in chosen {
+            let Some((piece, number)) = content.lengths.block_number(&request) else {
+                continue;
+            };
+            Message::Request(request).encode(&mut out);
+            self.cx.requested += request.length as usize;
+            peer.requests.push_back(Asked {
+                piece,
+                number,
+                request,
+                at: self.cx.now,
+                released: false,
+            });
+        }
+        self.cx.transmit(id, connection, out.freeze());
+    }
+
+    /// Asks all peers of a torrent: something became free.
+    pub(super) fn fill_all(&mut self, torrent: TorrentId) {
+        let Some(torrent) = self.torrents.get(&torrent) else {
+            return;
+        };
+        for id in torrent.active.clone() {
+            self.fill(id);
+        }
+    }
+
+    pub(super) fn block_received(&mut self, id: ConnectionId, piece: u32, begin: u32, data: &[u8]) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let length = data.len() as u64;
+        peer.down.add(length);
+        torrent.down.add(length);
+        if connection.via == crate::Via::WebRtc {
+            torrent.down_webrtc += length;
+        }
+        let request = BlockRequest {
+            piece,
+            begin,
+            length: data.len() as u32,
+        };
+        // Blocks come in the order asked, nearly always.
+        let Some(at) = peer
+            .requests
+            .iter()
+            .position(|asked| asked.request == request)
+        else {
+            torrent.wasted += length;
+            return;
+        };
+        let Some(asked) = peer.requests.remove(at) else {
+            return;
+        };
+        self.cx.requested -= data.len();
+        peer.last_block = self.cx.now;
+        peer.snubs_us = false;
+        peer.rejections = 0;
+        peer.pipeline.on_block(self.cx.now.since(asked.at));
+        let Some(content) = torrent
+            .content
+            .as_mut()
+            .filter(|_| torrent.state == TorrentState::Downloading)
+        else {
+            torrent.wasted += length;
+            return;
+        };
+        let Receipt::Wanted {
+            completes_piece,
+            cancel,
+        } = content.picker.received(id, asked.piece, asked.number)
+        else {
+            torrent.wasted += length;
+            return;
+        };
+        let blocks = content.lengths.block_count(asked.piece) as usize;
+        let senders = content
+            .senders
+            .entry(piece)
+            .or_insert_with(|| vec![None; blocks]);
+        if let Some(sender) = senders.get_mut(asked.number as usize) {
+            *sender = Some(id);
+        }
+        self.cx.storing += data.len();
+        let job = self.cx.add_job(Job::Write {
+            torrent: torrent_id,
+            length: data.len(),
+        });
+        self.cx.outputs.push_back(Output::Write {
+            job,
+            torrent: torrent_id,
+            piece: asked.piece,
+            begin,
+            data: Bytes::copy_from_slice(data),
+        });
+        if completes_piece {
+            let job = self.cx.add_job(Job::Hash {
+                torrent: torrent_id,
+                piece: asked.piece,
+            });
+            self.cx.outputs.push_back(Output::Hash {
+                job,
+                torrent: torrent_id,
+                piece: asked.piece,
+            });
+        }
+        if let Some(other) = cancel {
+            self.cancel(other, request);
+        }
+    }
+
+    /// A block that was asked of two came from the other: this one need not send it.
+    fn cancel(&mut self, id: ConnectionId, request: BlockRequest) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(peer) = connection.peer.as_mut() else {
+            return;
+        };
+        let Some(at) = peer
+            .requests
+            .iter()
+            .position(|asked| asked.request == request)
+        else {
+            return;
+        };
+        peer.requests.remove(at);
+        self.cx.requested -= request.length as usize;
+        self.say(id, &Message::Cancel(request));
+        self.fill(id);
+    }
+
+    /// The peer will not send this block (BEP 6).
+    pub(super) fn rejected(&mut self, id: ConnectionId, request: BlockRequest) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let Some(at) = peer
+            .requests
+            .iter()
+            .position(|asked| asked.request == request)
+        else {
+            return;
+        };
+        let Some(asked) = peer.requests.remove(at) else {
+            return;
+        };
+        self.cx.requested -= request.length as usize;
+        let Some(content) = self
+            .torrents
+            .get_mut(&torrent_id)
+            .and_then(|t| t.content.as_mut())
+        else {
+            return;
+        };
+        if !asked.released {
+            content.picker.release(id, asked.piece, asked.number);
+        }
+        if !peer.choking_us {
+            // It refuses while serving: it is asked slowly, and not for ever.
+            peer.pipeline.snub();
+            peer.rejections += 1;
+            if peer.rejections > MAX_REJECTIONS {
+                return self.violated(id, "it rejects every request");
+            }
+        }
+        self.fill_others(torrent_id, id);
+    }
+
+    pub(super) fn heard_choke(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        peer.choking_us = true;
+        // With the fast extension each request is still answered, by a block or a reject.
+        if !peer.fast && !peer.requests.is_empty() {
+            self.take_back(id, torrent_id, true);
+            self.fill_others(torrent_id, id);
+        }
+    }
+
+    pub(super) fn heard_unchoke(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(peer) = connection.peer.as_mut() else {
+            return;
+        };
+        peer.choking_us = false;
+        self.fill(id);
+    }
+
+    /// Gives a peer's requests back to the picker. `forget` says that they will not be answered;
+    /// else a late block is still taken.
+    pub(super) fn take_back(&mut self, id: ConnectionId, torrent_id: TorrentId, forget: bool) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(peer) = connection.peer.as_mut() else {
+            return;
+        };
+        let content = self
+            .torrents
+            .get_mut(&torrent_id)
+            .and_then(|t| t.content.as_mut());
+        if let Some(content) = content {
+            for asked in peer.requests.iter_mut().filter(|asked| !asked.released) {
+                content.picker.release(id, asked.piece, asked.number);
+                asked.released = true;
+            }
+        }
+        if forget {
+            for asked in peer.requests.drain(..) {
+                self.cx.requested -= asked.request.length as usize;
+            }
+        }
+    }
+
+    fn fill_others(&mut self, torrent: TorrentId, except: ConnectionId) {
+        let Some(torrent) = self.torrents.get(&torrent) else {
+            return;
+        };
+        for id in torrent.active.clone() {
+            let idle = |c: &crate::connection::Connection| {
+                c.stage == Stage::Active && c.peer.as_ref().is_some_and(|p| p.requests.is_empty())
+            };
+            if id != except && self.connections.get(id.into()).is_some_and(idle) {
+                self.fill(id);
+            }
+        }
+    }
+}

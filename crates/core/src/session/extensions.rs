@@ -1,0 +1,233 @@
+//! The extension protocol (BEP 10) and the exchange of metadata (BEP 9).
+
+use std::sync::Arc;
+
+use brackish_wire::extension::{ExtendedHandshake, HANDSHAKE_ID, UT_METADATA, UtMetadata};
+use brackish_wire::message::Message;
+use brackish_wire::metainfo::Info;
+use bytes::{Bytes, BytesMut};
+
+use super::Session;
+use crate::connection::MAX_INCOMING;
+use crate::metadata::{Outcome, PIECE};
+use crate::torrent::Torrent;
+use crate::{ConnectionId, Event, TorrentId};
+
+/// The id under which peers send us `ut_metadata`.
+const UT_METADATA_ID: u8 = 1;
+
+/// Times that one peer is sent the whole metadata. Once is enough; more allows for its restarts.
+const METADATA_COPIES: u32 = 3;
+
+/// An extended handshake, ready to be sent.
+pub(super) struct EncodedHandshake(Vec<u8>);
+
+impl EncodedHandshake {
+    pub fn encode(&self, out: &mut BytesMut) {
+        Message::Extended {
+            id: HANDSHAKE_ID,
+            payload: &self.0,
+        }
+        .encode(out);
+    }
+}
+
+impl Session {
+    pub(super) fn extended_handshake(&self, torrent: &Torrent) -> EncodedHandshake {
+        let size = torrent
+            .content
+            .as_ref()
+            .and_then(|content| u32::try_from(content.info.raw().len()).ok());
+        let handshake = ExtendedHandshake {
+            m: [(UT_METADATA.to_owned(), UT_METADATA_ID)].into(),
+            client: Some(self.cx.config.client.clone()),
+            metadata_size: size,
+            reqq: Some(MAX_INCOMING as u32),
+            port: self.cx.config.listen_port,
+            upload_only: torrent.is_complete(),
+            ..ExtendedHandshake::default()
+        };
+        EncodedHandshake(handshake.encode())
+    }
+
+    pub(super) fn heard_extended(&mut self, id: ConnectionId, extension: u8, payload: &[u8]) {
+        match extension {
+            HANDSHAKE_ID => match ExtendedHandshake::decode(payload) {
+                Ok(handshake) => self.heard_extended_handshake(id, handshake),
+                Err(error) => self.violated(id, error.to_string()),
+            },
+            UT_METADATA_ID => match UtMetadata::decode(payload) {
+                Ok(message) => self.heard_metadata(id, message),
+                Err(error) => self.violated(id, error.to_string()),
+            },
+            _ => {}
+        }
+    }
+
+    fn heard_extended_handshake(&mut self, id: ConnectionId, handshake: ExtendedHandshake) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        if let Some(reqq) = handshake.reqq {
+            peer.pipeline.set_limit(reqq);
+        }
+        if handshake.client.is_some() {
+            peer.client = handshake.client;
+        }
+        if let Some(extension) = handshake.m.get(UT_METADATA) {
+            peer.ut_metadata = Some(*extension).filter(|extension| *extension != 0);
+        }
+        peer.metadata_size = handshake.metadata_size.or(peer.metadata_size);
+        // A peer that dialled us came from a port of the moment; this one can be dialled.
+        if let (Some(port), Some(address), None) =
+            (handshake.port, connection.address, connection.dialable)
+            && connection.via == crate::Via::Tcp
+            && let Some(torrent) = self.torrents.get_mut(&torrent_id)
+        {
+            let listens = (address.ip(), port).into();
+            connection.dialable = torrent.peer_set.claim(listens).then_some(listens);
+        }
+        self.ask_metadata(id);
+    }
+
+    /// Asks a peer for the next pieces of the metadata, where it is missing.
+    pub(super) fn ask_metadata(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let Some(torrent) = self
+            .torrents
+            .get_mut(&torrent_id)
+            .filter(|t| t.content.is_none())
+        else {
+            return;
+        };
+        let (Some(extension), Some(size)) = (peer.ut_metadata, peer.metadata_size) else {
+            return;
+        };
+        let mut out = BytesMut::new();
+        while let Some(piece) = torrent.metadata.next_request(id, size, self.cx.now) {
+            let payload = UtMetadata::Request { piece }.encode();
+            Message::Extended {
+                id: extension,
+                payload: &payload,
+            }
+            .encode(&mut out);
+        }
+        if !out.is_empty() {
+            self.send(id, out.freeze());
+        }
+    }
+
+    fn heard_metadata(&mut self, id: ConnectionId, message: UtMetadata<'_>) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        match message {
+            UtMetadata::Request { piece } => {
+                let Some(extension) = peer.ut_metadata else {
+                    return;
+                };
+                let info = torrent
+                    .content
+                    .as_ref()
+                    .map(|content| content.info.raw().clone());
+                let payload = match metadata_piece(info.as_ref(), piece) {
+                    Some((data, total_size))
+                        if peer.metadata_served < METADATA_COPIES * total_size.div_ceil(PIECE) =>
+                    {
+                        peer.metadata_served += 1;
+                        UtMetadata::Data {
+                            piece,
+                            total_size,
+                            data,
+                        }
+                        .encode()
+                    }
+                    _ => UtMetadata::Reject { piece }.encode(),
+                };
+                let mut out = BytesMut::with_capacity(payload.len() + 6);
+                Message::Extended {
+                    id: extension,
+                    payload: &payload,
+                }
+                .encode(&mut out);
+                self.send(id, out.freeze());
+            }
+            UtMetadata::Data { piece, data, .. } => {
+                if torrent.content.is_some() {
+                    return;
+                }
+                let hash = torrent.info_hash;
+                match torrent.metadata.received(id, piece, data, hash) {
+                    Outcome::Incomplete => {}
+                    Outcome::Complete(info) => self.metadata_complete(torrent_id, info),
+                    Outcome::Bad(Some(liar)) => self.ban(torrent_id, liar),
+                    Outcome::Bad(None) => {}
+                }
+            }
+            UtMetadata::Reject { .. } => {
+                // It has none after all; the tick asks others.
+                peer.metadata_size = None;
+                torrent.metadata.released(id);
+            }
+        }
+    }
+
+    fn metadata_complete(&mut self, torrent_id: TorrentId, raw: Bytes) {
+        let info = match Info::from_bytes(raw) {
+            Ok(info) => Arc::new(info),
+            Err(error) => {
+                // The dictionary that the magnet link names is itself no good.
+                let error = crate::StorageError::Failed {
+                    place: "info".to_owned(),
+                    reason: error.to_string(),
+                };
+                self.fail_torrent(torrent_id, error);
+                return;
+            }
+        };
+        self.cx.events.push_back(Event::Metadata {
+            torrent: torrent_id,
+            info: info.clone(),
+        });
+        self.open_content(torrent_id, info);
+        self.read_early(torrent_id);
+        // Whoever joined before can now have the metadata from us.
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return;
+        };
+        let mut out = BytesMut::new();
+        self.extended_handshake(torrent).encode(&mut out);
+        let out = out.freeze();
+        for id in torrent.active.clone() {
+            let extended = |c: &crate::connection::Connection| {
+                c.peer.as_ref().is_some_and(|peer| peer.extended)
+            };
+            if self.connections.get(id.into()).is_some_and(extended) {
+                self.send(id, out.clone());
+            }
+        }
+    }
+}
+
+/// One piece of the `info` dictionary, and the dictionary's size.
+fn metadata_piece(info: Option<&Bytes>, piece: u32) -> Option<(&[u8], u32)> {
+    let info = info?;
+    let begin = (piece as usize).checked_mul(PIECE as usize)?;
+    let end = begin.checked_add(PIECE as usize)?.min(info.len());
+    let data = info.get(begin..end).filter(|data| !data.is_empty())?;
+    Some((data, u32::try_from(info.len()).ok()?))
+}

@@ -1,0 +1,336 @@
+//! The session: inputs in, outputs and events out.
+//!
+//! This module holds the session's state and hands each input to the part that knows what to do:
+//! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
+//! blocks), `upload` (serving), `store` (jobs of the store, verification, blame), `extensions`
+//! (BEP 10 and BEP 9), `trackers` and `signalling`, and `tick` (what time brings).
+
+mod connect;
+mod download;
+mod extensions;
+mod figures;
+mod messages;
+mod signalling;
+mod store;
+mod tick;
+mod trackers;
+mod upload;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use brackish_wire::metainfo::Info;
+use brackish_wire::{BlockRequest, InfoHash, PieceIndex};
+use bytes::Bytes;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::announce::Socket;
+use crate::connection::Connection;
+use crate::slab::{Key, Slab};
+use crate::torrent::{Content, Torrent};
+use crate::{
+    AddTorrent, AddTorrentError, Config, ConnectionId, DisconnectReason, Event, Input, JobId,
+    Output, SocketId, Source, Timestamp, TorrentId, TorrentState,
+};
+
+/// Events kept for a user that does not read them; the oldest go first.
+const MAX_EVENTS: usize = 1 << 16;
+
+/// Several torrents, their peers and trackers, as one state machine. See the crate's front page
+/// for the loop that drives it.
+pub struct Session {
+    cx: Context,
+    torrents: BTreeMap<TorrentId, Torrent>,
+    by_hash: BTreeMap<InfoHash, TorrentId>,
+    next_torrent: u32,
+    connections: Slab<Connection>,
+    sockets: BTreeMap<SocketId, Socket>,
+    next_socket: u32,
+    next_tick: Option<Timestamp>,
+    shutting_down: bool,
+}
+
+/// What every part of the session may touch while it holds a torrent or a connection.
+pub(crate) struct Context {
+    pub config: Config,
+    pub rng: ChaCha8Rng,
+    pub now: Timestamp,
+    pub outputs: VecDeque<Output>,
+    pub events: VecDeque<Event>,
+    pub jobs: Slab<Job>,
+    /// Bytes of blocks that the store has been given and not written.
+    pub storing: usize,
+    /// Bytes of blocks asked for and not come.
+    pub requested: usize,
+    /// Requests were held back because the store or the request budget was full.
+    pub held_back: bool,
+}
+
+/// A job that the driver was given.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Serve {
+        connection: ConnectionId,
+        request: BlockRequest,
+    },
+    Write {
+        torrent: TorrentId,
+        length: usize,
+    },
+    Hash {
+        torrent: TorrentId,
+        piece: PieceIndex,
+    },
+    Check {
+        torrent: TorrentId,
+        piece: PieceIndex,
+    },
+    Examine {
+        torrent: TorrentId,
+        piece: PieceIndex,
+        block: u32,
+    },
+    Announce {
+        torrent: TorrentId,
+        tracker: usize,
+    },
+}
+
+impl Session {
+    /// A session without torrents. `seed` decides every random choice that it makes.
+    pub fn new(config: Config, seed: [u8; 32], now: Timestamp) -> Self {
+        Self {
+            cx: Context {
+                config,
+                rng: ChaCha8Rng::from_seed(seed),
+                now,
+                outputs: VecDeque::new(),
+                events: VecDeque::new(),
+                jobs: Slab::new(),
+                storing: 0,
+                requested: 0,
+                held_back: false,
+            },
+            torrents: BTreeMap::new(),
+            by_hash: BTreeMap::new(),
+            next_torrent: 0,
+            connections: Slab::new(),
+            sockets: BTreeMap::new(),
+            next_socket: 0,
+            next_tick: None,
+            shutting_down: false,
+        }
+    }
+
+    /// Takes part in a torrent from now on.
+    pub fn add_torrent(
+        &mut self,
+        add: AddTorrent,
+        now: Timestamp,
+    ) -> Result<TorrentId, AddTorrentError> {
+        self.cx.now = now;
+        if self.shutting_down {
+            return Err(AddTorrentError::ShuttingDown);
+        }
+        let (info_hash, name, info) = match add.source {
+            Source::Info(info) => (info.info_hash(), Some(info.name().to_owned()), Some(info)),
+            Source::Magnet { info_hash, name } => (info_hash, name, None),
+        };
+        if self.by_hash.contains_key(&info_hash) {
+            return Err(AddTorrentError::Duplicate(info_hash));
+        }
+        let id = TorrentId(self.next_torrent);
+        self.next_torrent += 1;
+        let mut torrent = Torrent::new(info_hash, name, add.existing, now);
+        for peer in add.peers {
+            torrent.peer_set.add(peer);
+        }
+        self.torrents.insert(id, torrent);
+        self.by_hash.insert(info_hash, id);
+        self.add_trackers(id, add.trackers);
+        if let Some(info) = info {
+            self.open_content(id, info);
+        }
+        self.next_tick = Some(now);
+        Ok(id)
+    }
+
+    /// Leaves a torrent: its peers are closed, its trackers told, its store let go.
+    pub fn remove_torrent(&mut self, torrent: TorrentId, now: Timestamp) {
+        self.cx.now = now;
+        self.leave(torrent);
+    }
+
+    /// Adds TCP peers to the peer set of a torrent.
+    pub fn add_peers(&mut self, torrent: TorrentId, peers: &[SocketAddr], now: Timestamp) {
+        self.cx.now = now;
+        let Some(torrent) = self.torrents.get_mut(&torrent) else {
+            return;
+        };
+        for peer in peers {
+            torrent.peer_set.add(*peer);
+        }
+        self.next_tick = Some(now);
+    }
+
+    /// Says from which piece on a reader wants the data: the pieces there come before rarer ones.
+    /// `None` goes back to rarest first.
+    pub fn set_cursor(&mut self, torrent: TorrentId, piece: Option<u32>, now: Timestamp) {
+        self.cx.now = now;
+        if let Some(content) = self
+            .torrents
+            .get_mut(&torrent)
+            .and_then(|t| t.content.as_mut())
+        {
+            content.picker.set_cursor(piece);
+        }
+    }
+
+    /// Leaves every torrent: trackers are told `stopped`, peers closed, stores let go. The session
+    /// then takes no more; the driver ends once the outputs are done.
+    pub fn shut_down(&mut self, now: Timestamp) {
+        self.cx.now = now;
+        self.shutting_down = true;
+        for torrent in self.torrents.keys().copied().collect::<Vec<_>>() {
+            self.leave(torrent);
+        }
+        for key in self.connections.keys() {
+            self.close(key.into(), DisconnectReason::Removed);
+        }
+        for socket in std::mem::take(&mut self.sockets).into_keys() {
+            self.cx.outputs.push_back(Output::CloseSocket { socket });
+        }
+        self.next_tick = None;
+    }
+
+    /// Takes what has happened outside. Total: hostile bytes end a connection, never the session.
+    pub fn handle_input(&mut self, input: Input<'_>, now: Timestamp) {
+        self.cx.now = now;
+        match input {
+            Input::Opened { connection, room } => self.opened(connection, room),
+            Input::Received { connection, data } => self.received(connection, data),
+            Input::Sent { connection, bytes } => self.sent(connection, bytes),
+            Input::Room { connection, room } => self.room_changed(connection, room),
+            Input::Closed { connection, reason } => self.closed(connection, reason),
+            Input::LocalDescription { connection, sdp } => self.described(connection, sdp),
+            Input::StorageOpened { torrent, result } => self.storage_opened(torrent, result),
+            Input::BlockRead { job, result } => self.block_read(job, result),
+            Input::BlockWritten { job, result } => self.block_written(job, result),
+            Input::PieceHashed { job, result } => self.piece_hashed(job, result),
+            Input::SocketOpened { socket } => self.socket_opened(socket),
+            Input::SocketMessage { socket, text } => self.socket_message(socket, text),
+            Input::SocketClosed { socket, reason } => self.socket_closed(socket, reason),
+            Input::Announced { job, result } => self.announced(job, result),
+        }
+        while self.cx.events.len() > MAX_EVENTS {
+            self.cx.events.pop_front();
+        }
+    }
+
+    /// Does what is due. Early or extra calls do nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.cx.now = now;
+        if self.next_tick.is_some_and(|due| due <= now) {
+            self.tick();
+        }
+    }
+
+    /// What the driver must do next; `None` when there is nothing left for now.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.cx.outputs.pop_front()
+    }
+
+    /// What the user may want to know next. Events that nobody reads are kept up to a bound.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.cx.events.pop_front()
+    }
+
+    /// When to call [`Session::handle_timeout`], if nothing comes in before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.next_tick
+    }
+
+    /// The content of a torrent is known from now on: its store is opened.
+    fn open_content(&mut self, id: TorrentId, info: Arc<Info>) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        torrent.name = Some(info.name().to_owned());
+        torrent.content = Some(Content::new(info.clone(), &mut self.cx.rng));
+        torrent.state = TorrentState::Checking;
+        self.cx
+            .outputs
+            .push_back(Output::OpenStorage { torrent: id, info });
+    }
+
+    fn leave(&mut self, id: TorrentId) {
+        self.announce_stopped(id);
+        for (key, connection) in self
+            .connections
+            .iter()
+            .map(|(k, c)| (k, c.torrent))
+            .collect::<Vec<_>>()
+        {
+            if connection == Some(id) {
+                self.close(key.into(), DisconnectReason::Removed);
+            }
+        }
+        let Some(torrent) = self.torrents.remove(&id) else {
+            return;
+        };
+        self.by_hash.remove(&torrent.info_hash);
+        if torrent.content.is_some() {
+            self.cx
+                .outputs
+                .push_back(Output::CloseStorage { torrent: id });
+        }
+        self.close_unused_sockets();
+    }
+}
+
+impl Context {
+    pub fn add_job(&mut self, job: Job) -> JobId {
+        let key = self.jobs.insert(job);
+        JobId((u64::from(key.generation) << 32) | u64::from(key.slot))
+    }
+
+    pub fn take_job(&mut self, id: JobId) -> Option<Job> {
+        self.jobs.remove(Key {
+            slot: id.0 as u32,
+            generation: (id.0 >> 32) as u32,
+        })
+    }
+
+    /// Hands bytes to the driver.
+    pub fn transmit(&mut self, id: ConnectionId, connection: &mut Connection, data: Bytes) {
+        connection.in_driver += data.len();
+        connection.last_sent = self.now;
+        self.outputs.push_back(Output::Transmit {
+            connection: id,
+            data,
+        });
+    }
+}
+
+impl From<Key> for ConnectionId {
+    fn from(key: Key) -> Self {
+        Self {
+            slot: key.slot,
+            generation: key.generation,
+        }
+    }
+}
+
+impl From<ConnectionId> for Key {
+    fn from(id: ConnectionId) -> Self {
+        Self {
+            slot: id.slot,
+            generation: id.generation,
+        }
+    }
+}

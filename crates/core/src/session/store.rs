@@ -1,0 +1,319 @@
+//! Jobs of the store and what their ends mean: pieces verified or failed, data checked at the
+//! start, bad blocks traced to their senders.
+
+use brackish_wire::PieceIndex;
+use bytes::Bytes;
+use sha1::{Digest as _, Sha1};
+
+use super::{Job, Session};
+use crate::blame::{Digest, Evidence};
+use crate::torrent::Examination;
+use crate::{
+    ConnectionId, Event, Existing, JobId, Output, Presence, StorageError, TorrentId, TorrentState,
+};
+
+/// Pieces being hashed at once while a store is checked: enough to keep several threads busy.
+const CHECKS: usize = 16;
+
+impl Session {
+    pub(super) fn storage_opened(&mut self, id: TorrentId, result: Result<Presence, StorageError>) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let Some(content) = torrent
+            .content
+            .as_mut()
+            .filter(|_| torrent.state == TorrentState::Checking)
+        else {
+            return;
+        };
+        match (result, torrent.existing) {
+            (Err(error), _) => return self.fail_torrent(id, error),
+            (Ok(_), Existing::AllVerified) => {
+                for piece in content.lengths.pieces() {
+                    content.verified.set(piece.get());
+                    content.picker.verified(piece);
+                }
+                content.checked = content.lengths.piece_count();
+            }
+            (Ok(Presence::Nothing), _) => content.checked = content.lengths.piece_count(),
+            (Ok(Presence::Maybe(pieces)), _) => {
+                content.unchecked = pieces.ones().collect();
+                content.checked = content.lengths.piece_count() - pieces.count_ones();
+            }
+        }
+        self.check_next(id);
+    }
+
+    /// Keeps the checks of a store going; the torrent starts when they are done.
+    fn check_next(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let Some(content) = torrent.content.as_mut() else {
+            return;
+        };
+        while content.checking < CHECKS {
+            let Some(piece) = content
+                .unchecked
+                .pop_front()
+                .and_then(|piece| content.lengths.piece(piece))
+            else {
+                break;
+            };
+            content.checking += 1;
+            let job = self.cx.add_job(Job::Check { torrent: id, piece });
+            self.cx.outputs.push_back(Output::Hash {
+                job,
+                torrent: id,
+                piece,
+            });
+        }
+        if content.checking > 0 || torrent.state != TorrentState::Checking {
+            return;
+        }
+        let verified = content.verified.count_ones();
+        let complete = content.verified.is_full();
+        let all_given = torrent.existing == Existing::AllVerified;
+        torrent.was_incomplete = !complete;
+        torrent.state = if complete {
+            TorrentState::Seeding
+        } else {
+            TorrentState::Downloading
+        };
+        self.cx.events.push_back(Event::Checked {
+            torrent: id,
+            verified,
+        });
+        if complete {
+            if all_given {
+                for piece in 0..verified {
+                    self.tell_have(id, piece);
+                }
+            }
+            self.finished(id);
+        } else {
+            self.fill_all(id);
+        }
+        self.next_tick = Some(self.cx.now);
+    }
+
+    pub(super) fn block_read(&mut self, job: JobId, result: Result<Bytes, StorageError>) {
+        match self.cx.take_job(job) {
+            Some(Job::Serve {
+                connection,
+                request,
+            }) => self.send_block(connection, job, request, result),
+            Some(Job::Examine {
+                torrent,
+                piece,
+                block,
+            }) => self.examined(torrent, piece, block, result.ok()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn block_written(&mut self, job: JobId, result: Result<(), StorageError>) {
+        let Some(Job::Write { torrent, length }) = self.cx.take_job(job) else {
+            return;
+        };
+        self.cx.storing = self.cx.storing.saturating_sub(length);
+        if let Err(error) = result {
+            return self.fail_torrent(torrent, error);
+        }
+        // Half-empty, so that it does not start and stop at each block.
+        if self.cx.held_back && self.cx.storing <= self.cx.config.store_budget / 2 {
+            self.cx.held_back = false;
+            for id in self.torrents.keys().copied().collect::<Vec<_>>() {
+                self.fill_all(id);
+            }
+        }
+    }
+
+    pub(super) fn piece_hashed(&mut self, job: JobId, result: Result<[u8; 20], StorageError>) {
+        match self.cx.take_job(job) {
+            Some(Job::Check { torrent, piece }) => self.piece_checked(torrent, piece, result),
+            Some(Job::Hash { torrent, piece }) => match result {
+                Ok(hash) => self.piece_complete(torrent, piece, hash),
+                Err(error) => self.fail_torrent(torrent, error),
+            },
+            _ => {}
+        }
+    }
+
+    fn piece_checked(
+        &mut self,
+        id: TorrentId,
+        piece: PieceIndex,
+        result: Result<[u8; 20], StorageError>,
+    ) {
+        let Some(content) = self.torrents.get_mut(&id).and_then(|t| t.content.as_mut()) else {
+            return;
+        };
+        content.checking = content.checking.saturating_sub(1);
+        content.checked += 1;
+        // A piece that cannot be read is one that is not there.
+        if result.is_ok_and(|hash| hash == *content.info.piece_hash(piece)) {
+            self.piece_verified(id, piece);
+        }
+        self.check_next(id);
+    }
+
+    /// Every block of a piece came and was hashed.
+    fn piece_complete(&mut self, id: TorrentId, piece: PieceIndex, hash: [u8; 20]) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let Some(content) = torrent.content.as_mut() else {
+            return;
+        };
+        let senders = content.senders.remove(&piece.get()).unwrap_or_default();
+        if hash == *content.info.piece_hash(piece) {
+            if content.blame.is_open(piece) {
+                self.examine(id, piece, None);
+            }
+            return self.piece_verified(id, piece);
+        }
+        torrent.wasted += u64::from(content.lengths.piece_size(piece));
+        self.cx.events.push_back(Event::PieceFailed {
+            torrent: id,
+            piece: piece.get(),
+        });
+        let mut known = senders.iter().flatten();
+        let first = known.next().copied();
+        if known.all(|sender| Some(*sender) == first) {
+            content.picker.restart(piece, &mut self.cx.rng);
+            if let Some(liar) = first {
+                self.ban(id, liar);
+            }
+            self.fill_all(id);
+        } else {
+            content.picker.freeze(piece);
+            self.examine(id, piece, Some(senders));
+        }
+    }
+
+    fn piece_verified(&mut self, id: TorrentId, piece: PieceIndex) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let Some(content) = torrent.content.as_mut() else {
+            return;
+        };
+        content.picker.verified(piece);
+        if !content.verified.set(piece.get()) {
+            return;
+        }
+        let complete = content.verified.is_full();
+        self.cx.events.push_back(Event::PieceVerified {
+            torrent: id,
+            piece: piece.get(),
+        });
+        let downloading = torrent.state == TorrentState::Downloading;
+        if complete && downloading {
+            torrent.state = TorrentState::Seeding;
+        }
+        self.tell_have(id, piece.get());
+        if complete && downloading {
+            self.finished(id);
+        }
+    }
+
+    fn finished(&mut self, id: TorrentId) {
+        self.cx.events.push_back(Event::Finished { torrent: id });
+        self.announce_completed(id);
+        let Some(torrent) = self.torrents.get(&id) else {
+            return;
+        };
+        for peer in torrent.active.clone() {
+            self.part_if_both_seeds(peer);
+        }
+    }
+
+    /// Has the blocks of a piece read back: of a bad one with its senders, of a good one without.
+    fn examine(
+        &mut self,
+        id: TorrentId,
+        piece: PieceIndex,
+        senders: Option<Vec<Option<ConnectionId>>>,
+    ) {
+        let Some(content) = self.torrents.get_mut(&id).and_then(|t| t.content.as_mut()) else {
+            return;
+        };
+        let count = content.lengths.block_count(piece);
+        let examination = Examination {
+            digests: vec![None; count as usize],
+            missing: count as usize,
+            senders,
+        };
+        content.examinations.insert(piece.get(), examination);
+        for number in 0..count {
+            let Some(block) = content.lengths.block(piece, number) else {
+                continue;
+            };
+            let job = self.cx.add_job(Job::Examine {
+                torrent: id,
+                piece,
+                block: number,
+            });
+            self.cx.outputs.push_back(Output::Read {
+                job,
+                torrent: id,
+                piece,
+                begin: block.begin,
+                length: block.length,
+            });
+        }
+    }
+
+    fn examined(&mut self, id: TorrentId, piece: PieceIndex, block: u32, data: Option<Bytes>) {
+        let Some(content) = self.torrents.get_mut(&id).and_then(|t| t.content.as_mut()) else {
+            return;
+        };
+        let Some(examination) = content.examinations.get_mut(&piece.get()) else {
+            return;
+        };
+        examination.missing = examination.missing.saturating_sub(1);
+        if let Some(slot) = examination.digests.get_mut(block as usize) {
+            *slot = data.map(|data| Sha1::digest(&data).into());
+        }
+        if examination.missing > 0 {
+            return;
+        }
+        let Some(examination) = content.examinations.remove(&piece.get()) else {
+            return;
+        };
+        let Some(senders) = examination.senders else {
+            let good: Option<Vec<Digest>> = examination.digests.into_iter().collect();
+            for liar in content.blame.solve(piece, &good.unwrap_or_default()) {
+                self.ban(id, liar);
+            }
+            return;
+        };
+        let evidence = senders.into_iter().zip(examination.digests).zip(0..);
+        let evidence = evidence.filter_map(|((sender, digest), block)| {
+            Some(Evidence {
+                block,
+                sender: sender?,
+                digest: digest?,
+            })
+        });
+        content.blame.failed(piece, evidence.collect());
+        content.picker.restart(piece, &mut self.cx.rng);
+        self.fill_all(id);
+    }
+
+    /// The store, or the torrent itself, is no good: nothing more is fetched.
+    pub(super) fn fail_torrent(&mut self, id: TorrentId, error: StorageError) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        if torrent.state == TorrentState::Failed {
+            return;
+        }
+        torrent.state = TorrentState::Failed;
+        self.cx
+            .events
+            .push_back(Event::StorageFailed { torrent: id, error });
+    }
+}

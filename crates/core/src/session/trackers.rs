@@ -1,0 +1,565 @@
+//! Announces: to HTTP and UDP trackers as jobs of the driver, to WebSocket trackers as messages on
+//! sockets that the torrents share.
+
+use brackish_wire::tracker::ws::{ClientMessage, Offer, OfferId, Sdp, ServerMessage};
+use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse, Event as AnnounceEvent};
+use rand::RngExt;
+
+use super::{Job, Session};
+use crate::announce::{Batch, Socket, SocketState, Tracker};
+use crate::connection::Stage;
+use crate::{ConnectionId, Event, JobId, Output, SocketId, TorrentId, TrackerStatus};
+
+/// Trackers of one torrent that are used; a `.torrent` may name thousands.
+const MAX_TRACKERS: usize = 24;
+
+/// Peers asked of an HTTP or UDP tracker.
+const NUMWANT: u32 = 100;
+
+/// A frame below 16 KiB is what every WebSocket tracker accepts.
+const MAX_FRAME: usize = 16 * 1024 - 1;
+
+/// While a torrent has nobody to talk to and the tracker knows of others, it is asked again after
+/// this long instead of its interval.
+const LONELY_INTERVAL: std::time::Duration = std::time::Duration::from_secs(20);
+
+impl Session {
+    pub(super) fn add_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<String>>) {
+        for url in tiers.into_iter().flatten() {
+            let scheme = url
+                .split("://")
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            let socket = match scheme.as_str() {
+                "ws" | "wss" if self.cx.config.webrtc => Some(self.socket_for(&url)),
+                "http" | "https" | "udp" if self.cx.config.tcp => None,
+                _ => continue,
+            };
+            let Some(torrent) = self.torrents.get_mut(&id) else {
+                return;
+            };
+            if torrent.trackers.len() < MAX_TRACKERS
+                && !torrent.trackers.iter().any(|t| t.url == url)
+            {
+                torrent
+                    .trackers
+                    .push(Tracker::new(url, socket, self.cx.now));
+            }
+        }
+    }
+
+    fn socket_for(&mut self, url: &str) -> SocketId {
+        if let Some((id, _)) = self.sockets.iter().find(|(_, socket)| socket.url == url) {
+            return *id;
+        }
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.sockets
+            .insert(id, Socket::new(url.to_owned(), self.cx.now));
+        id
+    }
+
+    pub(super) fn close_unused_sockets(&mut self) {
+        let torrents = &self.torrents;
+        let outputs = &mut self.cx.outputs;
+        self.sockets.retain(|id, socket| {
+            let used = torrents
+                .values()
+                .any(|t| t.trackers.iter().any(|t| t.socket == Some(*id)));
+            if !used && !matches!(socket.state, SocketState::Closed { .. }) {
+                outputs.push_back(Output::CloseSocket { socket: *id });
+            }
+            used
+        });
+    }
+
+    /// Opens the sockets that are due.
+    pub(super) fn tick_sockets(&mut self) {
+        let now = self.cx.now;
+        for (id, socket) in &mut self.sockets {
+            if matches!(socket.state, SocketState::Closed { retry } if retry <= now) {
+                socket.state = SocketState::Opening;
+                self.cx.outputs.push_back(Output::OpenSocket {
+                    socket: *id,
+                    url: socket.url.clone(),
+                });
+            }
+        }
+    }
+
+    pub(super) fn tick_trackers(&mut self, id: TorrentId) {
+        let count = self
+            .torrents
+            .get(&id)
+            .map_or(0, |torrent| torrent.trackers.len());
+        for index in 0..count {
+            let Some(torrent) = self.torrents.get_mut(&id) else {
+                return;
+            };
+            let Some(tracker) = torrent.trackers.get_mut(index) else {
+                return;
+            };
+            let due = tracker.next <= self.cx.now;
+            match tracker.socket {
+                None if due && tracker.job.is_none() => self.announce_by_job(id, index),
+                Some(socket) => {
+                    // Offers are made while the socket opens, so that neither waits for the other.
+                    let closed = |s: &Socket| matches!(s.state, SocketState::Closed { .. });
+                    let reachable = self
+                        .sockets
+                        .get(&socket)
+                        .is_some_and(|socket| !closed(socket));
+                    if due && reachable && tracker.batch.is_none() {
+                        self.make_offers(id, index);
+                    }
+                    self.announce_by_socket(id, index, socket);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn request(&mut self, id: TorrentId, event: AnnounceEvent) -> Option<AnnounceRequest> {
+        let torrent = self.torrents.get(&id)?;
+        Some(AnnounceRequest {
+            info_hash: torrent.info_hash,
+            peer_id: self.cx.config.peer_id,
+            port: self.cx.config.listen_port.unwrap_or(0),
+            uploaded: torrent.up.total(),
+            downloaded: torrent.down.total(),
+            left: torrent.left(),
+            event,
+            numwant: Some(if event == AnnounceEvent::Stopped {
+                0
+            } else {
+                NUMWANT
+            }),
+            key: u32::from_be_bytes([0, 1, 2, 3].map(|i| self.cx.config.peer_id.0[16 + i])),
+        })
+    }
+
+    fn announce_by_job(&mut self, id: TorrentId, index: usize) {
+        let Some(tracker) = self.torrents.get(&id).and_then(|t| t.trackers.get(index)) else {
+            return;
+        };
+        let event = tracker.event();
+        let Some(request) = self.request(id, event) else {
+            return;
+        };
+        let job = self.cx.add_job(Job::Announce {
+            torrent: id,
+            tracker: index,
+        });
+        let Some(tracker) = self
+            .torrents
+            .get_mut(&id)
+            .and_then(|t| t.trackers.get_mut(index))
+        else {
+            return;
+        };
+        tracker.job = Some(job);
+        tracker.telling(event);
+        let (url, tracker_id) = (tracker.url.clone(), tracker.tracker_id.clone());
+        self.cx.outputs.push_back(Output::Announce {
+            job,
+            url,
+            request,
+            tracker_id,
+        });
+    }
+
+    pub(super) fn announced(&mut self, job: JobId, result: Result<AnnounceResponse, String>) {
+        let Some(Job::Announce {
+            torrent: id,
+            tracker,
+        }) = self.cx.take_job(job)
+        else {
+            return;
+        };
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let Some(tracker) = torrent.trackers.get_mut(tracker) else {
+            return;
+        };
+        tracker.job = None;
+        let response = match result {
+            Ok(response) => response,
+            Err(reason) => {
+                tracker.failed(reason.clone(), self.cx.now, &mut self.cx.rng);
+                let url = tracker.url.clone();
+                self.cx.events.push_back(Event::TrackerFailed {
+                    torrent: id,
+                    url,
+                    reason,
+                });
+                return;
+            }
+        };
+        tracker.told();
+        tracker.answered(Some(response.interval), self.cx.now);
+        tracker.tracker_id = response.tracker_id.or(tracker.tracker_id.take());
+        let url = tracker.url.clone();
+        if let Some(warning) = response.warning {
+            self.cx.events.push_back(Event::TrackerFailed {
+                torrent: id,
+                url: url.clone(),
+                reason: warning,
+            });
+        }
+        self.cx.events.push_back(Event::TrackerAnnounced {
+            torrent: id,
+            url,
+            complete: response.complete,
+            incomplete: response.incomplete,
+        });
+        for peer in response.peers {
+            torrent.peer_set.add(peer);
+        }
+        self.dial(id);
+    }
+
+    fn announce_by_socket(&mut self, id: TorrentId, index: usize, socket: SocketId) {
+        let open = self
+            .sockets
+            .get(&socket)
+            .is_some_and(|socket| socket.state == SocketState::Open);
+        let now = self.cx.now;
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let Some(tracker) = torrent.trackers.get_mut(index) else {
+            return;
+        };
+        if !open
+            || !tracker
+                .batch
+                .as_ref()
+                .is_some_and(|batch| batch.is_ready(now))
+        {
+            return;
+        }
+        let Some(batch) = tracker.batch.take() else {
+            return;
+        };
+        let event = tracker.event();
+        tracker.telling(event);
+        tracker.told();
+        tracker.next = now + tracker.interval;
+        let mut offers: Vec<(ConnectionId, OfferId, String)> = Vec::new();
+        let mut late = Vec::new();
+        for (connection, sdp) in batch.offers {
+            match sdp {
+                Some(sdp) => offers.push((connection, OfferId(self.cx.rng.random()), sdp)),
+                None => late.push(connection),
+            }
+        }
+        let text = loop {
+            let text = self.announcement(id, event, &offers);
+            if text.len() <= MAX_FRAME || offers.is_empty() {
+                break text;
+            }
+            late.extend(offers.pop().map(|(connection, ..)| connection));
+        };
+        for connection in late {
+            self.close(connection, crate::DisconnectReason::Timeout);
+        }
+        for (connection_id, offer_id, _) in offers {
+            let Some(connection) = self.connections.get_mut(connection_id.into()) else {
+                continue;
+            };
+            connection.enter(Stage::Offered, now);
+            if let Some(torrent) = self.torrents.get_mut(&id) {
+                torrent.offers.insert(offer_id.0, connection_id);
+            }
+        }
+        self.cx
+            .outputs
+            .push_back(Output::SendSocket { socket, text });
+    }
+
+    fn announcement(
+        &self,
+        id: TorrentId,
+        event: AnnounceEvent,
+        offers: &[(ConnectionId, OfferId, String)],
+    ) -> String {
+        let Some(torrent) = self.torrents.get(&id) else {
+            return String::new();
+        };
+        let offers: Vec<Offer<'_>> = offers
+            .iter()
+            .map(|(_, offer_id, sdp)| Offer {
+                offer_id: *offer_id,
+                sdp: Sdp::new(sdp.as_str()),
+            })
+            .collect();
+        ClientMessage::Announce {
+            info_hash: torrent.info_hash,
+            peer_id: self.cx.config.peer_id,
+            numwant: Some(offers.len() as u32),
+            uploaded: torrent.up.total(),
+            downloaded: torrent.down.total(),
+            left: Some(torrent.left()),
+            event,
+            tracker_id: None,
+            offers,
+        }
+        .to_json()
+    }
+
+    /// Begins the offers of the next announce.
+    fn make_offers(&mut self, id: TorrentId, index: usize) {
+        let count = self
+            .room_for_connections(id)
+            .min(self.cx.config.offers_per_announce);
+        let mut offers = Vec::new();
+        for _ in 0..count {
+            offers.push(self.make_offer(id));
+        }
+        let batch = Batch::new(offers, self.cx.now);
+        if let Some(tracker) = self
+            .torrents
+            .get_mut(&id)
+            .and_then(|t| t.trackers.get_mut(index))
+        {
+            tracker.batch = Some(batch);
+        }
+    }
+
+    /// A batch may have become ready.
+    pub(super) fn announce_ready(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get(&id) else {
+            return;
+        };
+        let sockets: Vec<_> = torrent
+            .trackers
+            .iter()
+            .enumerate()
+            .filter_map(|(i, t)| Some((i, t.socket?)))
+            .collect();
+        for (index, socket) in sockets {
+            self.announce_by_socket(id, index, socket);
+        }
+    }
+
+    pub(super) fn announce_completed(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        if !torrent.was_incomplete {
+            return;
+        }
+        for tracker in &mut torrent.trackers {
+            tracker.complete(self.cx.now);
+        }
+        self.wake_by(self.cx.now);
+    }
+
+    pub(super) fn announce_stopped(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get(&id) else {
+            return;
+        };
+        let told: Vec<_> = torrent
+            .trackers
+            .iter()
+            .filter(|tracker| tracker.knows_us())
+            .map(|tracker| {
+                (
+                    tracker.url.clone(),
+                    tracker.socket,
+                    tracker.tracker_id.clone(),
+                )
+            })
+            .collect();
+        for (url, socket, tracker_id) in told {
+            match socket {
+                Some(socket) => {
+                    if self
+                        .sockets
+                        .get(&socket)
+                        .is_some_and(|socket| socket.state == SocketState::Open)
+                    {
+                        let text = self.announcement(id, AnnounceEvent::Stopped, &[]);
+                        self.cx
+                            .outputs
+                            .push_back(Output::SendSocket { socket, text });
+                    }
+                }
+                None => {
+                    let Some(request) = self.request(id, AnnounceEvent::Stopped) else {
+                        continue;
+                    };
+                    let job = self.cx.add_job(Job::Announce {
+                        torrent: id,
+                        tracker: usize::MAX,
+                    });
+                    self.cx.outputs.push_back(Output::Announce {
+                        job,
+                        url,
+                        request,
+                        tracker_id,
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn socket_opened(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        socket.opened();
+        for torrent in self.torrents_on(id) {
+            self.tick_trackers(torrent);
+        }
+    }
+
+    pub(super) fn socket_closed(&mut self, id: SocketId, reason: String) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        socket.closed(self.cx.now, &mut self.cx.rng);
+        let mut unsent = Vec::new();
+        for (torrent_id, torrent) in &mut self.torrents {
+            for tracker in torrent
+                .trackers
+                .iter_mut()
+                .filter(|tracker| tracker.socket == Some(id))
+            {
+                unsent.extend(tracker.disconnected(reason.clone()));
+                let (url, reason) = (tracker.url.clone(), reason.clone());
+                self.cx.events.push_back(Event::TrackerFailed {
+                    torrent: *torrent_id,
+                    url,
+                    reason,
+                });
+            }
+        }
+        for (offer, _) in unsent.into_iter().flat_map(|batch| batch.offers) {
+            self.close(offer, crate::DisconnectReason::Timeout);
+        }
+    }
+
+    pub(super) fn socket_message(&mut self, id: SocketId, text: &str) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        let Ok(message) = ServerMessage::parse(text) else {
+            return;
+        };
+        socket.answered();
+        match message {
+            ServerMessage::Announce {
+                info_hash,
+                interval,
+                complete,
+                incomplete,
+                warning,
+                ..
+            } => {
+                let Some(torrent_id) = self.by_hash.get(&info_hash).copied() else {
+                    return;
+                };
+                self.answered(id, torrent_id, interval, complete, incomplete);
+                if let Some(warning) = warning {
+                    self.tracker_said(id, torrent_id, warning.into_owned());
+                }
+            }
+            ServerMessage::Offer {
+                info_hash,
+                peer_id,
+                offer_id,
+                sdp,
+            } => {
+                if let Some(torrent) = self.by_hash.get(&info_hash).copied() {
+                    self.offered(id, torrent, peer_id, offer_id, sdp.text().into_owned());
+                }
+            }
+            ServerMessage::Answer {
+                info_hash,
+                peer_id,
+                offer_id,
+                sdp,
+            } => {
+                if let Some(torrent) = self.by_hash.get(&info_hash).copied() {
+                    self.answer_came(torrent, peer_id, offer_id, sdp.text().into_owned());
+                }
+            }
+            ServerMessage::Failure { info_hash, reason } => {
+                let named = info_hash.and_then(|hash| self.by_hash.get(&hash).copied());
+                let torrents = named.map_or_else(|| self.torrents_on(id), |torrent| vec![torrent]);
+                for torrent in torrents {
+                    if let Some(tracker) = self.tracker_on(torrent, id) {
+                        tracker.status = TrackerStatus::Failed(reason.clone().into_owned());
+                    }
+                    self.tracker_said(id, torrent, reason.clone().into_owned());
+                }
+            }
+            ServerMessage::Scrape { .. } => {}
+        }
+    }
+
+    fn answered(
+        &mut self,
+        socket: SocketId,
+        id: TorrentId,
+        interval: Option<u32>,
+        complete: Option<u32>,
+        incomplete: Option<u32>,
+    ) {
+        let now = self.cx.now;
+        let jitter = self.cx.rng.random_range(0.9..1.1);
+        let lonely = self
+            .torrents
+            .get(&id)
+            .is_some_and(|t| t.active.is_empty() && !t.is_complete());
+        let others = complete.unwrap_or(0) + incomplete.unwrap_or(0) > 1;
+        let Some(tracker) = self.tracker_on(id, socket) else {
+            return;
+        };
+        tracker.answered(interval, now);
+        if lonely && others {
+            tracker.next = tracker.next.min(now + LONELY_INTERVAL.mul_f64(jitter));
+        }
+        let url = tracker.url.clone();
+        self.cx.events.push_back(Event::TrackerAnnounced {
+            torrent: id,
+            url,
+            complete,
+            incomplete,
+        });
+    }
+
+    fn tracker_said(&mut self, socket: SocketId, id: TorrentId, reason: String) {
+        let Some(tracker) = self.tracker_on(id, socket) else {
+            return;
+        };
+        let url = tracker.url.clone();
+        self.cx.events.push_back(Event::TrackerFailed {
+            torrent: id,
+            url,
+            reason,
+        });
+    }
+
+    fn tracker_on(&mut self, id: TorrentId, socket: SocketId) -> Option<&mut Tracker> {
+        self.torrents
+            .get_mut(&id)?
+            .trackers
+            .iter_mut()
+            .find(|tracker| tracker.socket == Some(socket))
+    }
+
+    fn torrents_on(&self, socket: SocketId) -> Vec<TorrentId> {
+        let uses = |torrent: &crate::torrent::Torrent| {
+            torrent.trackers.iter().any(|t| t.socket == Some(socket))
+        };
+        self.torrents
+            .iter()
+            .filter(|(_, torrent)| uses(torrent))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}

@@ -1,0 +1,267 @@
+//! Serving: requests of peers, the reads for them, and whom to serve.
+
+use brackish_wire::BlockRequest;
+use brackish_wire::message::{Message, piece_header};
+use bytes::Bytes;
+
+use super::{Job, Session};
+use crate::choker::Candidate;
+use crate::connection::MAX_INCOMING;
+use crate::{ConnectionId, Event, JobId, Output, StorageError, TorrentId, Via};
+
+/// The longest block served (BEP 3 has 16 KiB in use everywhere; peers have asked for up to this).
+const MAX_REQUEST: u32 = 128 * 1024;
+
+impl Session {
+    pub(super) fn requested(&mut self, id: ConnectionId, request: BlockRequest) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let Some(content) = self
+            .torrents
+            .get(&torrent_id)
+            .and_then(|t| t.content.as_ref())
+        else {
+            return self.reject(id, request);
+        };
+        if content.lengths.validate(&request).is_none() || request.length > MAX_REQUEST {
+            return self.violated(
+                id,
+                format!(
+                    "a request for {} bytes at {} of piece {}",
+                    request.length, request.begin, request.piece
+                ),
+            );
+        }
+        if peer.am_choking
+            || !content.verified.get(request.piece)
+            || peer.incoming.len() >= MAX_INCOMING
+        {
+            return self.reject(id, request);
+        }
+        peer.incoming.push_back(request);
+    }
+
+    /// Reads blocks for a peer as far as its credit goes.
+    pub(super) fn serve(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(torrent) = connection.torrent else {
+            return;
+        };
+        let Some(content) = self.torrents.get(&torrent).and_then(|t| t.content.as_ref()) else {
+            return;
+        };
+        while connection.has_credit() {
+            let Some(peer) = connection.peer.as_mut() else {
+                return;
+            };
+            let Some(request) = peer.incoming.pop_front() else {
+                return;
+            };
+            let Some(piece) = content.lengths.piece(request.piece) else {
+                continue;
+            };
+            let job = self.cx.add_job(Job::Serve {
+                connection: id,
+                request,
+            });
+            peer.reading.push((job, request));
+            connection.reading_bytes += request.length as usize;
+            self.cx.outputs.push_back(Output::Read {
+                job,
+                torrent,
+                piece,
+                begin: request.begin,
+                length: request.length,
+            });
+        }
+    }
+
+    /// A block for a peer was read.
+    pub(super) fn send_block(
+        &mut self,
+        id: ConnectionId,
+        job: JobId,
+        request: BlockRequest,
+        result: Result<Bytes, StorageError>,
+    ) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        connection.reading_bytes = connection
+            .reading_bytes
+            .saturating_sub(request.length as usize);
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let Some(at) = peer.reading.iter().position(|(reading, _)| *reading == job) else {
+            return self.serve(id); // It was cancelled meanwhile.
+        };
+        peer.reading.remove(at);
+        match result {
+            Ok(data) if data.len() == request.length as usize => {
+                peer.up.add(u64::from(request.length));
+                if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
+                    torrent.up.add(u64::from(request.length));
+                    if connection.via == Via::WebRtc {
+                        torrent.up_webrtc += u64::from(request.length);
+                    }
+                }
+                let header = piece_header(request.piece, request.begin, request.length);
+                self.cx
+                    .transmit(id, connection, Bytes::copy_from_slice(&header));
+                self.cx.transmit(id, connection, data);
+            }
+            Ok(data) => {
+                let place = format!("piece {}", request.piece);
+                let reason = format!(
+                    "{} bytes were read where {} were asked for",
+                    data.len(),
+                    request.length
+                );
+                self.read_failed(
+                    id,
+                    torrent_id,
+                    request,
+                    StorageError::Failed { place, reason },
+                );
+            }
+            Err(error) => self.read_failed(id, torrent_id, request, error),
+        }
+        self.serve(id);
+    }
+
+    fn read_failed(
+        &mut self,
+        id: ConnectionId,
+        torrent: TorrentId,
+        request: BlockRequest,
+        error: StorageError,
+    ) {
+        self.reject(id, request);
+        self.cx
+            .events
+            .push_back(Event::StorageFailed { torrent, error });
+    }
+
+    pub(super) fn heard_interest(&mut self, id: ConnectionId, interested: bool) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        if std::mem::replace(&mut peer.interested, interested) == interested {
+            return;
+        }
+        if interested {
+            peer.service_since = self.cx.now;
+            self.unchoke_if_room(torrent_id, id);
+        } else if !peer.am_choking {
+            self.set_choking(id, true);
+            self.rechoke_soon(torrent_id);
+        }
+    }
+
+    fn unchoke_if_room(&mut self, torrent_id: TorrentId, id: ConnectionId) {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return;
+        };
+        let served = |id: &&ConnectionId| {
+            let peer = self
+                .connections
+                .get((**id).into())
+                .and_then(|c| c.peer.as_ref());
+            peer.is_some_and(|peer| !peer.am_choking && peer.interested)
+        };
+        if torrent
+            .choker
+            .has_room(torrent.active.iter().filter(served).count())
+        {
+            self.set_choking(id, false);
+        }
+    }
+
+    /// A place in the active peer set became free: someone who waits gets it.
+    pub(super) fn rechoke_soon(&mut self, torrent_id: TorrentId) {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return;
+        };
+        let longest_waiting = torrent
+            .active
+            .iter()
+            .filter_map(|id| Some((*id, self.connections.get((*id).into())?.peer.as_ref()?)))
+            .filter(|(_, peer)| peer.interested && peer.am_choking)
+            .min_by_key(|(_, peer)| peer.service_since);
+        if let Some((id, _)) = longest_waiting {
+            self.unchoke_if_room(torrent_id, id);
+        }
+    }
+
+    /// Chooses the active peer set anew.
+    pub(super) fn rechoke(&mut self, torrent_id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let mut candidates = Vec::new();
+        for id in &torrent.active {
+            let peer = self
+                .connections
+                .get((*id).into())
+                .and_then(|c| c.peer.as_ref());
+            if let Some(peer) = peer.filter(|peer| peer.interested) {
+                candidates.push(Candidate {
+                    connection: *id,
+                    gives: peer.down.rate(),
+                    unchoked: !peer.am_choking,
+                    since: peer.service_since,
+                    snubs_us: peer.snubs_us,
+                });
+            }
+        }
+        let all: Vec<ConnectionId> = candidates.iter().map(|c| c.connection).collect();
+        let seeding = torrent.is_complete();
+        let rate = torrent.up.rate();
+        let chosen =
+            torrent
+                .choker
+                .choose(candidates, seeding, rate, self.cx.now, &mut self.cx.rng);
+        for id in all {
+            self.set_choking(id, !chosen.contains(&id));
+        }
+    }
+
+    fn set_choking(&mut self, id: ConnectionId, choke: bool) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(peer) = connection.peer.as_mut() else {
+            return;
+        };
+        if std::mem::replace(&mut peer.am_choking, choke) == choke {
+            return;
+        }
+        peer.service_since = self.cx.now;
+        let dropped: Vec<BlockRequest> = if choke {
+            peer.incoming.drain(..).collect()
+        } else {
+            Vec::new()
+        };
+        self.say(
+            id,
+            if choke {
+                &Message::Choke
+            } else {
+                &Message::Unchoke
+            },
+        );
+        for request in dropped {
+            self.reject(id, request);
+        }
+    }
+}

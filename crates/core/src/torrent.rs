@@ -1,0 +1,172 @@
+//! One torrent of a session: what is known of it, what is here, who takes part.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use brackish_wire::metainfo::Info;
+use brackish_wire::{Bitfield, InfoHash, Lengths, PeerId};
+
+use crate::announce::Tracker;
+use crate::blame::{Blame, Digest};
+use crate::choker::Choker;
+use crate::metadata::MetadataFetch;
+use crate::meter::Meter;
+use crate::peer_set::PeerSet;
+use crate::picker::Picker;
+use crate::{ConnectionId, Existing, Timestamp, TorrentState};
+
+/// Peers that left of which the session still knows who they were, to ban them if their data
+/// proves bad.
+const MAX_DEPARTED: usize = 256;
+
+/// Peer ids banned in one torrent.
+const MAX_BANNED_IDS: usize = 1000;
+
+#[derive(Debug)]
+pub(crate) struct Torrent {
+    pub info_hash: InfoHash,
+    pub name: Option<String>,
+    pub content: Option<Content>,
+    pub state: TorrentState,
+    pub existing: Existing,
+    /// It was incomplete in this session, so that its completion is news to trackers.
+    pub was_incomplete: bool,
+    /// Connections in [`Stage::Active`](crate::connection::Stage::Active).
+    pub active: Vec<ConnectionId>,
+    pub peer_set: PeerSet,
+    pub banned_ids: BTreeSet<PeerId>,
+    pub departed: VecDeque<(ConnectionId, PeerId, Option<SocketAddr>)>,
+    pub trackers: Vec<Tracker>,
+    /// Offers sent to trackers and not answered.
+    pub offers: BTreeMap<[u8; 20], ConnectionId>,
+    pub metadata: MetadataFetch,
+    pub choker: Choker,
+    pub down: Meter,
+    pub up: Meter,
+    pub down_webrtc: u64,
+    pub up_webrtc: u64,
+    pub wasted: u64,
+}
+
+/// What a torrent has once its `info` dictionary is known.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub info: Arc<Info>,
+    pub lengths: Lengths,
+    pub verified: Bitfield,
+    pub picker: Picker,
+    /// Who sent each block of the pieces on their way.
+    pub senders: BTreeMap<u32, Vec<Option<ConnectionId>>>,
+    pub blame: Blame,
+    pub examinations: BTreeMap<u32, Examination>,
+    /// Pieces that the store may hold, still to be hashed.
+    pub unchecked: VecDeque<u32>,
+    pub checking: usize,
+    pub checked: u32,
+}
+
+/// The blocks of a piece being read back, to tell who sent bad ones.
+#[derive(Debug)]
+pub(crate) struct Examination {
+    pub digests: Vec<Option<Digest>>,
+    pub missing: usize,
+    /// The senders, where the piece failed; `None` where it verified.
+    pub senders: Option<Vec<Option<ConnectionId>>>,
+}
+
+impl Torrent {
+    pub fn new(
+        info_hash: InfoHash,
+        name: Option<String>,
+        existing: Existing,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            info_hash,
+            name,
+            content: None,
+            state: TorrentState::Metadata,
+            existing,
+            was_incomplete: false,
+            active: Vec::new(),
+            peer_set: PeerSet::default(),
+            banned_ids: BTreeSet::new(),
+            departed: VecDeque::new(),
+            trackers: Vec::new(),
+            offers: BTreeMap::new(),
+            metadata: MetadataFetch::default(),
+            choker: Choker::new(now),
+            down: Meter::default(),
+            up: Meter::default(),
+            down_webrtc: 0,
+            up_webrtc: 0,
+            wasted: 0,
+        }
+    }
+
+    /// Bytes still to be had, as a tracker is told. Unknown counts as one block, so that no tracker
+    /// takes the peer for a seed.
+    pub fn left(&self) -> u64 {
+        self.content
+            .as_ref()
+            .map_or(u64::from(brackish_wire::BLOCK_LENGTH), |content| {
+                content.lengths.total() - content.verified_bytes()
+            })
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.content
+            .as_ref()
+            .is_some_and(|content| content.verified.is_full())
+    }
+
+    pub fn depart(&mut self, connection: ConnectionId, id: PeerId, address: Option<SocketAddr>) {
+        self.active.retain(|active| *active != connection);
+        if self.departed.len() >= MAX_DEPARTED {
+            self.departed.pop_front();
+        }
+        self.departed.push_back((connection, id, address));
+    }
+
+    pub fn ban_id(&mut self, id: PeerId) {
+        if self.banned_ids.len() < MAX_BANNED_IDS {
+            self.banned_ids.insert(id);
+        }
+    }
+}
+
+impl Content {
+    pub fn new(info: Arc<Info>, rng: &mut impl rand::Rng) -> Self {
+        let lengths = info.lengths();
+        Self {
+            picker: Picker::new(lengths, rng),
+            verified: Bitfield::new(lengths.piece_count()),
+            senders: BTreeMap::new(),
+            blame: Blame::default(),
+            examinations: BTreeMap::new(),
+            unchecked: VecDeque::new(),
+            checking: 0,
+            checked: 0,
+            info,
+            lengths,
+        }
+    }
+
+    /// Bytes of the verified pieces.
+    pub fn verified_bytes(&self) -> u64 {
+        let full = u64::from(self.verified.count_ones()) * u64::from(self.lengths.piece_length());
+        let last = self
+            .lengths
+            .piece_count()
+            .checked_sub(1)
+            .filter(|last| self.verified.get(*last));
+        match last.and_then(|last| self.lengths.piece(last)) {
+            Some(last) => {
+                full - u64::from(self.lengths.piece_length())
+                    + u64::from(self.lengths.piece_size(last))
+            }
+            None => full,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The connections of the session: which data channel each has, and the message that is being
+//! filled for it. Blocks and their headers come one by one and go out joined, up to the length of
+//! a message, because a browser charges by the message.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use brackish_core::{ConnectionId, Input};
+
+use crate::channel::{Channel, MESSAGE, ROOM, Signal};
+use crate::driver::Driver;
+use crate::host::now;
+
+/// The connections by their number.
+#[derive(Default)]
+pub struct Connections {
+    known: BTreeMap<u64, Connection>,
+    /// Those that have a message under construction, or sent one since the session last asked.
+    busy: Vec<u64>,
+}
+
+struct Connection {
+    id: ConnectionId,
+    channel: Option<Channel>,
+    opened: bool,
+    message: Vec<u8>,
+    busy: bool,
+}
+
+impl Connections {
+    /// Takes note of a connection that the page is asked to make.
+    pub fn add(&mut self, id: ConnectionId) {
+        self.known.insert(
+            id.to_u64(),
+            Connection {
+                id,
+                channel: None,
+                opened: false,
+                message: Vec::new(),
+                busy: false,
+            },
+        );
+    }
+
+    /// The session's identity of a connection that it has not closed.
+    pub fn id(&self, number: u64) -> Option<ConnectionId> {
+        Some(self.known.get(&number)?.id)
+    }
+}
+
+impl Driver {
+    /// Gives a connection its channel, made by `make` with the function to call for its events.
+    pub fn attach(self: &Rc<Self>, number: u64, make: impl FnOnce(Rc<dyn Fn(Signal)>) -> Channel) {
+        let driver = Rc::downgrade(self);
+        let channel = make(Rc::new(move |signal| {
+            if let Some(driver) = driver.upgrade() {
+                driver.signal(number, signal);
+            }
+        }));
+        let open = channel.is_open();
+        // A connection that the session has closed meanwhile is closed with its channel.
+        let Some(connection) = self.replace_channel(number, channel) else {
+            self.host.close_connection(number as f64);
+            return;
+        };
+        if open {
+            self.signal_open(connection, number);
+        }
+    }
+
+    /// Adds to the message for a peer, and sends what is full.
+    pub fn transmit(self: &Rc<Self>, id: ConnectionId, data: &[u8]) {
+        let number = id.to_u64();
+        let mut connections = self.connections.borrow_mut();
+        let Connections { known, busy } = &mut *connections;
+        let Some(connection) = known.get_mut(&number) else {
+            return;
+        };
+        if !connection.busy {
+            connection.busy = true;
+            busy.push(number);
+        }
+        let overflows = connection.message.len() + data.len() > MESSAGE;
+        let sent = match overflows {
+            true => connection.send(),
+            false => Ok(()),
+        };
+        match sent {
+            Ok(()) => connection.message.extend_from_slice(data),
+            Err(reason) => {
+                drop(connections);
+                self.broken(number, reason);
+            }
+        }
+    }
+
+    /// Sends every message under construction, and tells the session what the channels took.
+    /// Whether the session was told anything.
+    pub fn send_messages(self: &Rc<Self>) -> bool {
+        let busy = std::mem::take(&mut self.connections.borrow_mut().busy);
+        let mut told = false;
+        for number in busy {
+            let mut connections = self.connections.borrow_mut();
+            let Some(connection) = connections.known.get_mut(&number) else {
+                continue;
+            };
+            connection.busy = false;
+            let sent = connection.send();
+            drop(connections);
+            match sent {
+                Ok(()) => told |= self.settle(number),
+                Err(reason) => {
+                    self.broken(number, reason);
+                    told = true;
+                }
+            }
+        }
+        told
+    }
+
+    /// Ends a connection as the session wants.
+    pub fn close_connection(&self, id: ConnectionId) {
+        let closed = self.connections.borrow_mut().known.remove(&id.to_u64());
+        if closed.is_some() {
+            self.host.close_connection(id.to_u64() as f64);
+        }
+    }
+
+    /// A connection ended or could not be made.
+    pub fn connection_lost(self: &Rc<Self>, number: u64, reason: String) {
+        self.broken(number, reason);
+        self.pump();
+    }
+
+    fn signal(self: &Rc<Self>, number: u64, signal: Signal) {
+        let Some(id) = self.connections.borrow().id(number) else {
+            return;
+        };
+        match signal {
+            Signal::Open => self.signal_open(id, number),
+            Signal::Message(message) => {
+                // Some browsers deliver the first message before the event that says `open`.
+                self.signal_open(id, number);
+                self.received(id, &message);
+            }
+            Signal::Taken => {
+                if self.settle(number) {
+                    self.pump();
+                }
+            }
+            Signal::Closed(reason) => self.connection_lost(number, reason.to_owned()),
+        }
+    }
+
+    fn signal_open(self: &Rc<Self>, connection: ConnectionId, number: u64) {
+        let first = match self.connections.borrow_mut().known.get_mut(&number) {
+            Some(connection) => !std::mem::replace(&mut connection.opened, true),
+            None => false,
+        };
+        if first {
+            self.input(Input::Opened {
+                connection,
+                room: ROOM,
+            });
+        }
+    }
+
+    /// Tells the session what the channel has taken, if anything.
+    fn settle(&self, number: u64) -> bool {
+        let taken = match self.connections.borrow_mut().known.get_mut(&number) {
+            Some(Connection {
+                id,
+                channel: Some(channel),
+                ..
+            }) => (*id, channel.taken()),
+            _ => return false,
+        };
+        let (connection, bytes) = taken;
+        if bytes == 0 {
+            return false;
+        }
+        self.session
+            .borrow_mut()
+            .handle_input(Input::Sent { connection, bytes }, now());
+        true
+    }
+
+    fn broken(&self, number: u64, reason: String) {
+        let closed = self.connections.borrow_mut().known.remove(&number);
+        if let Some(closed) = closed {
+            self.host.close_connection(number as f64);
+            self.session.borrow_mut().handle_input(
+                Input::Closed {
+                    connection: closed.id,
+                    reason,
+                },
+                now(),
+            );
+        }
+    }
+
+    fn replace_channel(&self, number: u64, channel: Channel) -> Option<ConnectionId> {
+        let mut connections = self.connections.borrow_mut();
+        let connection = connections.known.get_mut(&number)?;
+        connection.channel = Some(channel);
+        Some(connection.id)
+    }
+}
+
+impl Connection {
+    fn send(&mut self) -> Result<(), String> {
+        if self.message.is_empty() {
+            return Ok(());
+        }
+        let sent = match &mut self.channel {
+            Some(channel) => channel.send(&self.message),
+            None => Ok(()),
+        };
+        self.message.clear();
+        sent
+    }
+}

@@ -1,0 +1,304 @@
+//! The loop that runs the session: inputs go in, what it asks for is done, its events are told to
+//! the page. Everything runs on the Worker's one thread; no borrow of a part is held while another
+//! part, or a script, is called.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use brackish_core::{Config, Input, JobId, Output, Session, SocketId, TorrentId};
+use brackish_wire::InfoHash;
+use brackish_wire::metainfo::Info;
+use wasm_bindgen::closure::Closure;
+use web_sys::FileSystemDirectoryHandle;
+
+use crate::connections::Connections;
+use crate::host::{Host, Timer, now};
+use crate::socket::{self, Socket};
+use crate::store::{Job, Place, Store, Told};
+
+/// The session and everything that it drives.
+pub struct Driver {
+    pub(crate) host: Host,
+    pub(crate) session: RefCell<Session>,
+    pub(crate) connections: RefCell<Connections>,
+    pub(crate) torrents: RefCell<BTreeMap<TorrentId, Torrent>>,
+    /// Where torrents keep their data, if this page has a file system.
+    pub(crate) opfs: Option<FileSystemDirectoryHandle>,
+    sockets: RefCell<BTreeMap<SocketId, Socket>>,
+    timer: RefCell<Timer>,
+    /// The message being handed to the session: one buffer for all, so that none is allocated.
+    inbox: RefCell<Vec<u8>>,
+    pumping: Cell<bool>,
+}
+
+/// What the driver knows of a torrent.
+pub struct Torrent {
+    /// The page's number for it.
+    pub key: u32,
+    /// Its name in the swarm.
+    pub info_hash: InfoHash,
+    /// Its name for people.
+    pub name: String,
+    /// Announce URLs in tiers.
+    pub trackers: Vec<Vec<String>>,
+    /// Where its bytes are to be.
+    pub place: Place,
+    /// Its files, once known.
+    pub info: Option<Arc<Info>>,
+    /// Its store, once the session has asked for it.
+    pub store: Option<Rc<Store>>,
+}
+
+impl Driver {
+    /// A driver with nothing to do.
+    pub fn new(
+        host: Host,
+        config: Config,
+        seed: [u8; 32],
+        opfs: Option<FileSystemDirectoryHandle>,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|this: &std::rc::Weak<Self>| {
+            let this = this.clone();
+            let bell = Closure::new(move || {
+                if let Some(driver) = this.upgrade() {
+                    driver.timer.borrow_mut().rang();
+                    driver.session.borrow_mut().handle_timeout(now());
+                    driver.pump();
+                }
+            });
+            Self {
+                host,
+                session: RefCell::new(Session::new(config, seed, now())),
+                connections: RefCell::default(),
+                torrents: RefCell::default(),
+                opfs,
+                sockets: RefCell::default(),
+                timer: RefCell::new(Timer::new(bell)),
+                inbox: RefCell::default(),
+                pumping: Cell::new(false),
+            }
+        })
+    }
+
+    /// Tells the session what has happened, and does what follows from it.
+    pub fn input(self: &Rc<Self>, input: Input<'_>) {
+        self.session.borrow_mut().handle_input(input, now());
+        self.pump();
+    }
+
+    /// As [`input`](Self::input), for bytes that are still the script's.
+    pub fn received(
+        self: &Rc<Self>,
+        connection: brackish_core::ConnectionId,
+        message: &js_sys::ArrayBuffer,
+    ) {
+        let message = js_sys::Uint8Array::new(message);
+        let length = message.length() as usize;
+        if length > 0 {
+            let mut inbox = self.inbox.borrow_mut();
+            if inbox.len() < length {
+                inbox.resize(length, 0);
+            }
+            if let Some(data) = inbox.get_mut(..length) {
+                message.copy_to(data);
+                self.session
+                    .borrow_mut()
+                    .handle_input(Input::Received { connection, data }, now());
+            }
+        }
+        self.pump();
+    }
+
+    /// Does everything that the session asks for, until it asks for nothing more. Called from
+    /// within itself, it leaves the work to the call that is under way.
+    pub fn pump(self: &Rc<Self>) {
+        if self.pumping.replace(true) {
+            return;
+        }
+        loop {
+            let output = self.session.borrow_mut().poll_output();
+            match output {
+                Some(output) => self.act(output),
+                // Messages under construction go out last: what goes to one peer goes together.
+                None if self.send_messages() => {}
+                None => break,
+            }
+        }
+        loop {
+            let event = self.session.borrow_mut().poll_event();
+            let Some(event) = event else { break };
+            self.report_event(event);
+        }
+        self.pumping.set(false);
+        let due = self.session.borrow().poll_timeout();
+        self.timer.borrow_mut().arm(due);
+    }
+
+    fn act(self: &Rc<Self>, output: Output) {
+        match output {
+            Output::MakeOffer { connection } => {
+                self.connections.borrow_mut().add(connection);
+                self.host.make_offer(connection.to_u64() as f64);
+            }
+            Output::MakeAnswer { connection, offer } => {
+                self.connections.borrow_mut().add(connection);
+                self.host.make_answer(connection.to_u64() as f64, &offer);
+            }
+            Output::ApplyAnswer { connection, answer } => {
+                self.host.apply_answer(connection.to_u64() as f64, &answer);
+            }
+            Output::Transmit { connection, data } => self.transmit(connection, &data),
+            Output::Close { connection } => self.close_connection(connection),
+
+            Output::OpenStorage { torrent, info } => self.open_store(torrent, info),
+            Output::CloseStorage { torrent } => {
+                if let Some(store) = self.take_store(torrent) {
+                    store.push(Job::Close {
+                        delete: false,
+                        reply: None,
+                    });
+                }
+            }
+            Output::Read {
+                job,
+                torrent,
+                piece,
+                begin,
+                length,
+            } => self.store_job(
+                torrent,
+                Job::Read {
+                    job,
+                    piece,
+                    begin,
+                    length,
+                },
+            ),
+            Output::Write {
+                job,
+                torrent,
+                piece,
+                begin,
+                data,
+            } => self.store_job(
+                torrent,
+                Job::Write {
+                    job,
+                    piece,
+                    begin,
+                    data,
+                },
+            ),
+            Output::Hash {
+                job,
+                torrent,
+                piece,
+            } => self.store_job(torrent, Job::Hash { job, piece }),
+
+            Output::OpenSocket { socket, url } => self.open_socket(socket, &url),
+            Output::SendSocket { socket, text } => {
+                if let Some(socket) = self.sockets.borrow().get(&socket) {
+                    socket.send(&text);
+                }
+            }
+            Output::CloseSocket { socket } => {
+                self.sockets.borrow_mut().remove(&socket);
+            }
+
+            // A page has neither TCP nor UDP, and the session was told so.
+            Output::Dial { connection, .. } => self.impossible(Input::Closed {
+                connection,
+                reason: "a page cannot connect by TCP".to_owned(),
+            }),
+            Output::Announce { job, .. } => self.refuse_announce(job),
+        }
+    }
+
+    fn refuse_announce(self: &Rc<Self>, job: JobId) {
+        self.impossible(Input::Announced {
+            job,
+            result: Err("a page can only use WebSocket trackers".to_owned()),
+        });
+    }
+
+    fn impossible(self: &Rc<Self>, input: Input<'_>) {
+        self.session.borrow_mut().handle_input(input, now());
+    }
+
+    fn open_socket(self: &Rc<Self>, id: SocketId, url: &str) {
+        let driver = Rc::downgrade(self);
+        let opened = Socket::open(url, move |signal| {
+            let Some(driver) = driver.upgrade() else {
+                return;
+            };
+            match signal {
+                socket::Signal::Open => driver.input(Input::SocketOpened { socket: id }),
+                socket::Signal::Message(text) => driver.input(Input::SocketMessage {
+                    socket: id,
+                    text: &text,
+                }),
+                socket::Signal::Closed => {
+                    driver.sockets.borrow_mut().remove(&id);
+                    driver.input(Input::SocketClosed {
+                        socket: id,
+                        reason: "the tracker cannot be reached".to_owned(),
+                    });
+                }
+            }
+        });
+        match opened {
+            Ok(socket) => {
+                self.sockets.borrow_mut().insert(id, socket);
+            }
+            Err(reason) => self.impossible(Input::SocketClosed { socket: id, reason }),
+        }
+    }
+
+    fn open_store(self: &Rc<Self>, id: TorrentId, info: Arc<Info>) {
+        let mut torrents = self.torrents.borrow_mut();
+        let Some(torrent) = torrents.get_mut(&id) else {
+            return;
+        };
+        let host = self.host.clone();
+        let driver = Rc::downgrade(self);
+        let key = torrent.key;
+        let store = Store::open(
+            id,
+            info,
+            torrent.place.clone(),
+            move || host.pause(),
+            move |told| {
+                let Some(driver) = driver.upgrade() else {
+                    return;
+                };
+                match told {
+                    Told::Input(input) => driver.input(input),
+                    Told::Medium(medium) => driver.host.stored(key, medium),
+                    Told::InUse => driver.host.warning(
+                        key,
+                        "in-use",
+                        "another tab of this site has this torrent open; here it is kept in memory",
+                    ),
+                }
+            },
+        );
+        torrent.store = Some(store);
+    }
+
+    fn take_store(&self, torrent: TorrentId) -> Option<Rc<Store>> {
+        self.torrents.borrow_mut().get_mut(&torrent)?.store.take()
+    }
+
+    fn store_job(&self, torrent: TorrentId, job: Job) {
+        if let Some(store) = self
+            .torrents
+            .borrow()
+            .get(&torrent)
+            .and_then(|torrent| torrent.store.as_ref())
+        {
+            store.push(job);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! What the Worker's script calls.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use brackish_core::{AddTorrent, AddTorrentError, Config, Existing, Input, Source, TorrentId};
+use brackish_wire::magnet::Magnet;
+use brackish_wire::metainfo::{Info, InfoBuilder, Metainfo, default_piece_length};
+use brackish_wire::{InfoHash, PeerId};
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+use web_sys::{Blob, FileSystemDirectoryHandle, MessagePort, RtcDataChannel};
+
+use crate::channel::Channel;
+use crate::driver::{Driver, Torrent};
+use crate::fault::Fault;
+use crate::host::{Host, milliseconds, now};
+use crate::report::magnet;
+use crate::seed::piece_hashes;
+use crate::store::{Job, Place, Reply, stored_info};
+
+/// Client and version in a peer id (BEP 20).
+const PEER_ID_PREFIX: &[u8; 8] = b"-BK0100-";
+
+/// Random bytes that an engine is made with: a seed, and one for each free place of the peer id.
+const RANDOM_BYTES: usize = 32 + 12;
+
+/// Bytes of blocks that may be with the store and not written. A page's memory is smaller than a
+/// server's, and writes are answered as soon as they are buffered.
+const STORE_BUDGET: usize = 16 << 20;
+
+/// Bytes of blocks that may be asked for and not received: two seconds at the 15 MB/s or so that
+/// a browser's channels carry at best.
+const REQUEST_BUDGET: usize = 32 << 20;
+
+/// Milliseconds between two words on how far the hashing of files to seed has come.
+const PROGRESS_EVERY: f64 = 100.0;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console)]
+    fn error(message: &str);
+}
+
+/// The engine of one page.
+#[wasm_bindgen]
+pub struct Engine {
+    driver: Rc<Driver>,
+    peer_id: PeerId,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// An engine without torrents. `random` holds at least 44 random bytes; `opfs` is the folder
+    /// in which torrents keep their data, if this page has a file system.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        host: Host,
+        random: &[u8],
+        opfs: Option<FileSystemDirectoryHandle>,
+        max_peers: u32,
+    ) -> Result<Engine, JsValue> {
+        std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
+        let too_few = || {
+            Fault::new(
+                "internal",
+                format!("{RANDOM_BYTES} random bytes are needed"),
+            )
+        };
+        let (seed, rest) = random.split_first_chunk::<32>().ok_or_else(too_few)?;
+        let (places, _) = rest.split_first_chunk::<12>().ok_or_else(too_few)?;
+        let peer_id = peer_id(places);
+        let max_peers = max_peers as usize;
+        let config = Config {
+            tcp: false,
+            connections_per_torrent: max_peers,
+            connections: max_peers * 4,
+            store_budget: STORE_BUDGET,
+            request_budget: REQUEST_BUDGET,
+            ..Config::new(peer_id)
+        };
+        Ok(Self {
+            driver: Driver::new(host, config, *seed, opfs),
+            peer_id,
+        })
+    }
+
+    /// Who this engine is to peers, as 40 hex digits.
+    #[wasm_bindgen(js_name = peerId)]
+    pub fn peer_id(&self) -> String {
+        self.peer_id.to_string()
+    }
+
+    /// Takes part in the torrent of a `.torrent` file. `key` is the page's number for it. Returns
+    /// info-hash, name and magnet link.
+    #[wasm_bindgen(js_name = addTorrentFile)]
+    pub fn add_torrent_file(
+        &self,
+        key: u32,
+        bytes: &[u8],
+        trackers: Vec<String>,
+    ) -> Result<Array, JsValue> {
+        let metainfo =
+            Metainfo::from_bytes(bytes).map_err(|error| bad_torrent(error.to_string()))?;
+        let tiers = with_trackers(metainfo.trackers, trackers);
+        let place = self.place();
+        Ok(self
+            .driver
+            .add(key, Known::Info(metainfo.info), tiers, place)?)
+    }
+
+    /// Takes part in the torrent of a magnet link or info-hash, as
+    /// [`add_torrent_file`](Self::add_torrent_file) does; the promise comes once it is known
+    /// whether an earlier visit left the metadata.
+    #[wasm_bindgen(js_name = addMagnet)]
+    pub fn add_magnet(&self, key: u32, link: String, trackers: Vec<String>) -> Promise {
+        let driver = self.driver.clone();
+        let place = self.place();
+        future_to_promise(async move {
+            let magnet = read_magnet(&link)?;
+            let tiers = magnet.trackers.into_iter().map(|url| vec![url]).collect();
+            let tiers = with_trackers(tiers, trackers);
+            let stored = match &driver.opfs {
+                Some(folder) => stored_info(folder, magnet.info_hash).await,
+                None => None,
+            };
+            let known = match stored.and_then(|raw| Info::from_bytes(raw).ok()) {
+                Some(info) => Known::Info(Arc::new(info)),
+                None => Known::Magnet(magnet.info_hash, magnet.name),
+            };
+            Ok(driver.add(key, known, tiers, place)?.into())
+        })
+    }
+
+    /// Makes a torrent of files and seeds it. `paths` are the files' in the torrent; one file with
+    /// an empty `name` is a torrent of one file, else `name` is the folder's. `piece_length` 0
+    /// chooses. Returns what [`add_torrent_file`](Self::add_torrent_file) does.
+    pub fn seed(
+        &self,
+        key: u32,
+        files: Vec<Blob>,
+        paths: Vec<String>,
+        name: String,
+        piece_length: u32,
+        trackers: Vec<String>,
+    ) -> Promise {
+        let driver = self.driver.clone();
+        future_to_promise(async move {
+            let files: Vec<(String, Blob)> = paths.into_iter().zip(files).collect();
+            let total = files.iter().map(|(_, file)| file.size() as u64).sum();
+            let piece_length = match piece_length {
+                0 => default_piece_length(total),
+                chosen => chosen,
+            };
+            let builder = match (files.as_slice(), name.is_empty()) {
+                ([(path, file)], true) => {
+                    InfoBuilder::single_file(path.as_str(), file.size() as u64, piece_length)
+                }
+                (files, _) => InfoBuilder::multi_file(name, listed(files), piece_length),
+            };
+            let lengths = builder
+                .lengths()
+                .map_err(|error| bad_torrent(error.to_string()))?;
+            let mut told = 0.0;
+            let hashes = piece_hashes(&files, lengths, |fraction| {
+                if milliseconds() - told > PROGRESS_EVERY {
+                    told = milliseconds();
+                    driver.host.hashed(key, fraction);
+                }
+            });
+            let info = builder
+                .build(&hashes.await?)
+                .map_err(|error| bad_torrent(error.to_string()))?;
+            let files = files.into_iter().map(|(_, file)| file).collect();
+            let tiers = with_trackers(Vec::new(), trackers);
+            let known = Known::Info(Arc::new(info));
+            Ok(driver.add(key, known, tiers, Place::Files(files))?.into())
+        })
+    }
+
+    /// Leaves a torrent. Resolves once its store is let go of.
+    pub fn remove(&self, key: u32, delete: bool) -> Promise {
+        let driver = &self.driver;
+        let (promise, reply) = Reply::new();
+        let Some(id) = driver.id(key) else {
+            reply.send(Ok(JsValue::UNDEFINED));
+            return promise;
+        };
+        let torrent = driver.torrents.borrow_mut().remove(&id);
+        driver.session.borrow_mut().remove_torrent(id, now());
+        driver.pump();
+        match torrent.and_then(|torrent| torrent.store) {
+            Some(store) => store.push(Job::Close {
+                delete,
+                reply: Some(reply),
+            }),
+            None => reply.send(Ok(JsValue::UNDEFINED)),
+        }
+        promise
+    }
+
+    /// Says from which piece on the page wants the data; nothing goes back to rarest first.
+    #[wasm_bindgen(js_name = setCursor)]
+    pub fn set_cursor(&self, key: u32, piece: Option<u32>) {
+        if let Some(id) = self.driver.id(key) {
+            self.driver
+                .session
+                .borrow_mut()
+                .set_cursor(id, piece, now());
+            self.driver.pump();
+        }
+    }
+
+    /// Verified bytes of a torrent, as a `Uint8Array`.
+    pub fn read(&self, key: u32, offset: f64, length: u32) -> Promise {
+        self.ask(key, |reply| Job::Show {
+            offset: offset as u64,
+            length,
+            reply,
+        })
+    }
+
+    /// A verified file, by its place in the torrent's list, as a Blob.
+    pub fn blob(&self, key: u32, file: u32) -> Promise {
+        self.ask(key, |reply| Job::Blob {
+            file: file as usize,
+            reply,
+        })
+    }
+
+    /// The SDP of an offer or answer that the page was asked to make.
+    pub fn description(&self, connection: f64, sdp: String) {
+        let id = self.driver.connections.borrow().id(connection as u64);
+        if let Some(connection) = id {
+            self.driver
+                .input(Input::LocalDescription { connection, sdp });
+        }
+    }
+
+    /// The data channel of a connection, transferred.
+    pub fn channel(&self, connection: f64, channel: RtcDataChannel) {
+        self.driver.attach(connection as u64, |signal| {
+            Channel::transferred(channel, signal)
+        });
+    }
+
+    /// The data channel of a connection, behind a port.
+    pub fn relay(&self, connection: f64, port: MessagePort) {
+        self.driver
+            .attach(connection as u64, |signal| Channel::relayed(port, signal));
+    }
+
+    /// A connection ended or could not be made.
+    pub fn closed(&self, connection: f64, reason: String) {
+        self.driver.connection_lost(connection as u64, reason);
+    }
+
+    /// Tells the page the figures of every torrent, and keeps what was verified.
+    pub fn report(&self) {
+        self.driver.report();
+    }
+
+    /// Leaves every torrent. Resolves once every store is let go of.
+    #[wasm_bindgen(js_name = shutDown)]
+    pub fn shut_down(&self) -> Promise {
+        let torrents = std::mem::take(&mut *self.driver.torrents.borrow_mut());
+        self.driver.session.borrow_mut().shut_down(now());
+        self.driver.pump();
+        let closings = Array::new();
+        for store in torrents.into_values().filter_map(|torrent| torrent.store) {
+            let (promise, reply) = Reply::new();
+            store.push(Job::Close {
+                delete: false,
+                reply: Some(reply),
+            });
+            closings.push(&promise);
+        }
+        Promise::all(&closings)
+    }
+
+    fn ask(&self, key: u32, job: impl FnOnce(Reply) -> Job) -> Promise {
+        let (promise, reply) = Reply::new();
+        let torrents = self.driver.torrents.borrow();
+        let store = torrents
+            .values()
+            .find(|torrent| torrent.key == key)
+            .and_then(|torrent| torrent.store.as_ref());
+        match store {
+            Some(store) => store.push(job(reply)),
+            None => reply.send(Err(Fault::new("removed", "the torrent has no store"))),
+        }
+        promise
+    }
+
+    fn place(&self) -> Place {
+        match &self.driver.opfs {
+            Some(folder) => Place::Opfs(folder.clone()),
+            None => Place::Memory,
+        }
+    }
+}
+
+/// What is known of a torrent when it is added.
+enum Known {
+    Info(Arc<Info>),
+    Magnet(InfoHash, Option<String>),
+}
+
+impl Driver {
+    fn add(
+        self: &Rc<Self>,
+        key: u32,
+        known: Known,
+        trackers: Vec<Vec<String>>,
+        place: Place,
+    ) -> Result<Array, Fault> {
+        let existing = match place {
+            Place::Files(_) => Existing::AllVerified,
+            Place::Opfs(_) | Place::Memory => Existing::Check,
+        };
+        let (info_hash, name, source) = match &known {
+            Known::Info(info) => (
+                info.info_hash(),
+                info.name().to_owned(),
+                Source::Info(info.clone()),
+            ),
+            Known::Magnet(info_hash, name) => (
+                *info_hash,
+                name.clone().unwrap_or_else(|| info_hash.to_string()),
+                Source::Magnet {
+                    info_hash: *info_hash,
+                    name: name.clone(),
+                },
+            ),
+        };
+        let add = AddTorrent {
+            source,
+            trackers: trackers.clone(),
+            peers: Vec::new(),
+            existing,
+        };
+        let id =
+            self.session
+                .borrow_mut()
+                .add_torrent(add, now())
+                .map_err(|error| match error {
+                    AddTorrentError::Duplicate(info_hash) => {
+                        Fault::new("duplicate", info_hash.to_string())
+                    }
+                    AddTorrentError::ShuttingDown => Fault::new("destroyed", error.to_string()),
+                })?;
+        let torrent = Torrent {
+            key,
+            info_hash,
+            name: name.clone(),
+            trackers,
+            place,
+            info: None,
+            store: None,
+        };
+        let link = magnet(&torrent);
+        self.torrents.borrow_mut().insert(id, torrent);
+        if let Known::Info(info) = known {
+            self.report_metadata(id, &info);
+        }
+        self.pump();
+        self.report();
+        Ok([info_hash.to_string(), name, link]
+            .iter()
+            .map(|text| JsValue::from_str(text))
+            .collect())
+    }
+
+    fn id(&self, key: u32) -> Option<TorrentId> {
+        let torrents = self.torrents.borrow();
+        let found = torrents.iter().find(|(_, torrent)| torrent.key == key);
+        found.map(|(id, _)| *id)
+    }
+}
+
+fn peer_id(random: &[u8; 12]) -> PeerId {
+    const ALPHABET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.";
+    let mut id = [0; 20];
+    let (prefix, places) = id.split_at_mut(PEER_ID_PREFIX.len());
+    prefix.copy_from_slice(PEER_ID_PREFIX);
+    for (place, byte) in places.iter_mut().zip(random) {
+        *place = ALPHABET
+            .get(usize::from(*byte) % ALPHABET.len())
+            .copied()
+            .unwrap_or_default();
+    }
+    PeerId(id)
+}
+
+fn bad_torrent(message: String) -> Fault {
+    Fault::new("bad-torrent", message)
+}
+
+fn read_magnet(link: &str) -> Result<Magnet, Fault> {
+    if let Ok(info_hash) = link.parse::<InfoHash>() {
+        return Ok(Magnet::new(info_hash));
+    }
+    link.parse()
+        .map_err(|error: brackish_wire::magnet::MagnetError| bad_torrent(error.to_string()))
+}
+
+/// The trackers of a torrent and those of the page, each once.
+fn with_trackers(mut tiers: Vec<Vec<String>>, more: Vec<String>) -> Vec<Vec<String>> {
+    for url in more {
+        if !tiers.iter().flatten().any(|known| *known == url) {
+            tiers.push(vec![url]);
+        }
+    }
+    tiers
+}
+
+fn listed(files: &[(String, Blob)]) -> Vec<(Vec<String>, u64)> {
+    files
+        .iter()
+        .map(|(path, file)| {
+            let components = path.split('/').map(str::to_owned).collect();
+            (components, file.size() as u64)
+        })
+        .collect()
+}

@@ -1,0 +1,178 @@
+//! What the page is told: events as they come, figures when its script asks for them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus};
+use brackish_wire::magnet::Magnet;
+use brackish_wire::metainfo::{FileKind, Info, Metainfo};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsValue;
+
+use crate::driver::{Driver, Torrent};
+use crate::fault::Fault;
+use crate::store::Job;
+
+impl Driver {
+    /// Tells the page the figures of every torrent.
+    pub fn report(self: &Rc<Self>) {
+        let ids: Vec<TorrentId> = self.torrents.borrow().keys().copied().collect();
+        for id in ids {
+            self.report_figures(id);
+            if let Some(store) = self
+                .torrents
+                .borrow()
+                .get(&id)
+                .and_then(|t| t.store.clone())
+            {
+                store.push(Job::Save);
+            }
+        }
+    }
+
+    /// Tells the page the files of a torrent.
+    pub fn report_metadata(&self, id: TorrentId, info: &Arc<Info>) {
+        let mut torrents = self.torrents.borrow_mut();
+        let Some(torrent) = torrents.get_mut(&id) else {
+            return;
+        };
+        torrent.name = info.name().to_owned();
+        torrent.info = Some(info.clone());
+        let files = Array::new();
+        for (index, file) in info.files().iter().enumerate() {
+            if file.kind == FileKind::File {
+                files.push(&JsValue::from_f64(index as f64));
+                files.push(&JsValue::from_str(&file.path.join("/")));
+                files.push(&JsValue::from_f64(file.length as f64));
+                files.push(&JsValue::from_f64(file.offset as f64));
+            }
+        }
+        let metainfo = Metainfo {
+            trackers: torrent.trackers.clone(),
+            ..Metainfo::from_info(info.clone())
+        };
+        let lengths = info.lengths();
+        self.host.metadata(
+            torrent.key,
+            &torrent.name,
+            lengths.total() as f64,
+            lengths.piece_length(),
+            lengths.piece_count(),
+            &files,
+            &Uint8Array::from(metainfo.to_bytes().as_slice()),
+            &magnet(torrent),
+        );
+    }
+
+    /// Tells the page one event of the session.
+    pub(crate) fn report_event(&self, event: Event) {
+        match event {
+            Event::Metadata { torrent, info } => self.report_metadata(torrent, &info),
+            Event::Checked { torrent, .. } => {
+                if let (Some(key), Some(pieces)) =
+                    (self.key(torrent), self.session.borrow().verified(torrent))
+                {
+                    self.host.pieces(key, &Uint8Array::from(pieces.as_bytes()));
+                }
+                self.report_figures(torrent);
+            }
+            Event::PieceVerified { torrent, piece } => {
+                if let Some(key) = self.key(torrent) {
+                    self.host.piece(key, piece);
+                }
+            }
+            Event::Finished { torrent } => {
+                self.report_figures(torrent);
+                if let Some(key) = self.key(torrent) {
+                    self.host.finished(key);
+                }
+            }
+            Event::PeerConnected { torrent, .. } | Event::PeerDisconnected { torrent, .. } => {
+                self.report_figures(torrent);
+            }
+            Event::TrackerFailed {
+                torrent,
+                url,
+                reason,
+            } => self.warn(torrent, "tracker", format!("{url}: {reason}")),
+            Event::StorageFailed { torrent, error } => {
+                self.report_figures(torrent);
+                if let Some(key) = self.key(torrent) {
+                    let fault = Fault::from(error);
+                    self.host.failed(key, fault.code, &fault.message);
+                }
+            }
+            Event::PieceFailed { .. }
+            | Event::PeerBanned { .. }
+            | Event::TrackerAnnounced { .. } => {}
+        }
+    }
+
+    fn report_figures(&self, id: TorrentId) {
+        let Some(key) = self.key(id) else { return };
+        let session = self.session.borrow();
+        let Some(stats) = session.torrent_stats(id) else {
+            return;
+        };
+        for peer in session.peer_stats(id) {
+            self.host.peer(
+                &peer.peer_id.to_string(),
+                peer.client.as_deref(),
+                &[
+                    peer.download_rate as f64,
+                    peer.upload_rate as f64,
+                    peer.downloaded as f64,
+                    peer.uploaded as f64,
+                    peer.progress,
+                ],
+            );
+        }
+        for tracker in session.tracker_stats(id) {
+            let (status, message) = match &tracker.status {
+                TrackerStatus::Pending => ("pending", ""),
+                TrackerStatus::Working => ("working", ""),
+                TrackerStatus::Failed(reason) => ("failed", reason.as_str()),
+            };
+            self.host.tracker(&tracker.url, status, message);
+        }
+        let state = match stats.state {
+            TorrentState::Metadata => "metadata",
+            TorrentState::Checking => "checking",
+            TorrentState::Downloading => "downloading",
+            TorrentState::Seeding => "seeding",
+            TorrentState::Failed => "error",
+        };
+        self.host.figures(
+            key,
+            state,
+            &[
+                stats.verified as f64,
+                f64::from(stats.checked_pieces),
+                stats.downloaded as f64,
+                stats.uploaded as f64,
+                stats.download_rate as f64,
+                stats.upload_rate as f64,
+            ],
+        );
+    }
+
+    fn warn(&self, torrent: TorrentId, code: &'static str, message: String) {
+        if let Some(key) = self.key(torrent) {
+            self.host.warning(key, code, &message);
+        }
+    }
+
+    fn key(&self, torrent: TorrentId) -> Option<u32> {
+        Some(self.torrents.borrow().get(&torrent)?.key)
+    }
+}
+
+/// The magnet link of a torrent, with its trackers.
+pub fn magnet(torrent: &Torrent) -> String {
+    let mut magnet = Magnet::new(torrent.info_hash);
+    if torrent.info.is_some() {
+        magnet.name = Some(torrent.name.clone());
+    }
+    magnet.trackers = torrent.trackers.concat();
+    magnet.to_string()
+}

@@ -1,0 +1,30 @@
+// libtorrent through its Python bindings: the one other native client that speaks TCP and WebRTC both.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { python } from './paths.mjs';
+import { start } from './process.mjs';
+import { seconds } from './time.mjs';
+
+/**
+ * A session with one torrent (made bytes, or a magnet link) in `folder`. `webrtc` lets it use ws trackers, `seed` trusts
+ * what is in the folder, `peers` are [host, port] to dial over TCP.
+ */
+export async function libtorrent(scope, torrent, folder, { webrtc = false, seed = false, peers = [], limit = 0 } = {}) {
+  const asked = { folder, webrtc, seed, peers, limit };
+  if (typeof torrent === 'string') {
+    asked.magnet = torrent;
+  } else {
+    asked.torrent = join(await scope.folder('libtorrent'), 'it.torrent');
+    await writeFile(asked.torrent, torrent.bytes);
+  }
+  const script = join(import.meta.dirname, 'libtorrent_peer.py');
+  const started = start(scope, python(), [script, JSON.stringify(asked)], { name: seed ? 'libtorrent seed' : 'libtorrent' });
+  const { port } = await started.event('listens', ({ event }) => event === 'listening');
+  return Object.assign(started, {
+    port,
+    finished: (within = seconds(90)) => started.event('has every piece', ({ event }) => event === 'finished', within),
+    state: () => started.events.findLast(({ event }) => event === 'state'),
+  });
+}

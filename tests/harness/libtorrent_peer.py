@@ -1,0 +1,86 @@
+"""One libtorrent session with one torrent, for tests and benchmarks.
+
+Takes one JSON object as its argument: torrent (path) or magnet, folder, port, peers ([[host, port]]),
+webrtc (bool; ws trackers are left out without it), seed (bool: what is in the folder is complete, no checking),
+limit (upload bytes per second). Prints one JSON object a line: {"event": "listening", "port": N},
+{"event": "state", ...} while it runs, {"event": "finished"} when every piece is verified. Ends on SIGTERM.
+"""
+
+import json
+import signal
+import sys
+
+import libtorrent as lt
+
+
+def say(**event):
+    print(json.dumps(event), flush=True)
+
+
+def main():
+    asked = json.loads(sys.argv[1])
+    session = lt.session(
+        {
+            "listen_interfaces": f"127.0.0.1:{asked.get('port', 0)}" if not asked.get("webrtc") else f"0.0.0.0:{asked.get('port', 0)}",
+            "enable_dht": False,
+            "enable_lsd": False,
+            "enable_upnp": False,
+            "enable_natpmp": False,
+            "enable_outgoing_utp": False,
+            "enable_incoming_utp": False,
+            "allow_multiple_connections_per_ip": True,
+            "announce_to_all_trackers": True,
+            "announce_to_all_tiers": True,
+            "min_announce_interval": 1,
+            "min_websocket_announce_interval": 1,
+            "webtorrent_stun_server": "",
+            "upload_rate_limit": asked.get("limit", 0),
+            "alert_mask": lt.alert.category_t.status_notification
+            | lt.alert.category_t.error_notification
+            | lt.alert.category_t.tracker_notification
+            | lt.alert.category_t.connect_notification,
+        }
+    )
+    if "torrent" in asked:
+        parameters = lt.load_torrent_file(asked["torrent"])
+    else:
+        parameters = lt.parse_magnet_uri(asked["magnet"])
+    parameters.save_path = asked["folder"]
+    if asked.get("seed"):
+        parameters.flags |= lt.torrent_flags.seed_mode
+    if not asked.get("webrtc"):
+        parameters.trackers = [url for url in parameters.trackers if not url.startswith("ws")]
+    parameters.flags &= ~lt.torrent_flags.auto_managed
+    parameters.flags &= ~lt.torrent_flags.paused
+    handle = session.add_torrent(parameters)
+    for host, port in asked.get("peers", []):
+        handle.connect_peer((host, port))
+
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
+    say(event="listening", port=session.listen_port())
+    finished = False
+    shown = None
+    while not stopping:
+        session.wait_for_alert(200)
+        for alert in session.pop_alerts():
+            print(f"{type(alert).__name__}: {alert.message()}", file=sys.stderr, flush=True)
+        status = handle.status()
+        state = dict(
+            event="state",
+            state=str(status.state),
+            progress=status.progress,
+            peers=status.num_peers,
+            downloaded=status.total_payload_download,
+            uploaded=status.total_payload_upload,
+            error=status.errc.message() if status.errc.value() else None,
+        )
+        if state != shown:
+            say(**state)
+            shown = state
+        if status.is_seeding and not finished:
+            finished = True
+            say(event="finished")
+
+
+main()

@@ -38,6 +38,11 @@ impl Decoder {
         self.max_frame = max_frame;
     }
 
+    /// How many bytes of a frame that is not yet whole are held.
+    pub fn buffered(&self) -> usize {
+        if self.given { 0 } else { self.cut.len() }
+    }
+
     /// Takes the next message from the front of `input` and moves `input` behind it. `None` when the input is used up;
     /// go on with the next input. After an error every call gives that error.
     #[inline]

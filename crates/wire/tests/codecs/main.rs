@@ -1,0 +1,12 @@
+//! Proves the codecs by their public interfaces: what is written reads back, however it is cut, and no bytes from
+//! outside do more than give an error.
+
+mod bencode;
+mod extension;
+mod hostile;
+mod message;
+mod metainfo;
+mod random;
+mod tracker_http;
+mod tracker_udp;
+mod tracker_ws;

@@ -1,0 +1,623 @@
+use brackish_wire::bencode::BencodeError;
+use brackish_wire::metainfo::{
+    FileKind, Info, InfoBuilder, MAX_URLS, Metainfo, MetainfoError, default_piece_length,
+};
+use brackish_wire::{InfoHash, LengthsError};
+use std::sync::Arc;
+
+const HASHES: &str = "aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb";
+
+/// A dictionary of raw values.
+fn dict(entries: &[(&str, String)]) -> String {
+    let body: String = entries
+        .iter()
+        .map(|(key, value)| format!("{}:{key}{value}", key.len()))
+        .collect();
+    format!("d{body}e")
+}
+
+fn s(text: &str) -> String {
+    format!("{}:{text}", text.len())
+}
+
+fn i(value: i64) -> String {
+    format!("i{value}e")
+}
+
+fn list(items: &[String]) -> String {
+    format!("l{}e", items.concat())
+}
+
+fn file(path: &[&str], length: i64) -> String {
+    let path: Vec<_> = path.iter().map(|component| s(component)).collect();
+    dict(&[("length", i(length)), ("path", list(&path))])
+}
+
+/// An `info` with these files, 20 bytes in pieces of 10.
+fn folder(files: &[String]) -> String {
+    dict(&[
+        ("files", list(files)),
+        ("name", s("n")),
+        ("piece length", i(10)),
+        ("pieces", s(HASHES)),
+    ])
+}
+
+fn single(name: &str) -> String {
+    dict(&[
+        ("length", i(20)),
+        ("name", s(name)),
+        ("piece length", i(10)),
+        ("pieces", s(HASHES)),
+    ])
+}
+
+fn read(info: &str) -> Result<Info, MetainfoError> {
+    Info::from_bytes(info.to_owned().into_bytes().into())
+}
+
+fn error(info: &str) -> String {
+    read(info).unwrap_err().to_string()
+}
+
+/// The paths of two files of 10 bytes with these paths.
+fn paths(files: &[&[&str]]) -> Vec<String> {
+    let each = 20 / files.len() as i64;
+    let mut files: Vec<_> = files.iter().map(|path| file(path, each)).collect();
+    files.push(file(&["the rest"], 20 - each * files.len() as i64));
+    let info = read(&folder(&files)).unwrap();
+    let mut paths: Vec<_> = info
+        .files()
+        .iter()
+        .map(|file| file.path.join("/"))
+        .collect();
+    paths.pop();
+    paths
+}
+
+#[test]
+fn a_single_file_torrent_is_read_with_all_that_is_in_it() {
+    let announce_list = list(&[
+        list(&[s("udp://a"), s("")]),
+        list(&[]),
+        list(&[s("http://b"), s("wss://c")]),
+    ]);
+    let top = dict(&[
+        ("announce", s("udp://a")),
+        ("announce-list", announce_list),
+        ("comment", s("hello")),
+        ("created by", s("test")),
+        ("creation date", i(1_700_000_000)),
+        ("info", single("a.txt")),
+        ("url-list", s("http://w/a.txt")),
+    ]);
+    let metainfo = Metainfo::from_bytes(top.as_bytes()).unwrap();
+    let info = &metainfo.info;
+    assert_eq!(
+        metainfo.info_hash(),
+        InfoHash::of_info(single("a.txt").as_bytes())
+    );
+    assert_eq!(info.raw(), single("a.txt").as_bytes());
+    assert_eq!(
+        metainfo.trackers,
+        [vec!["udp://a"], vec!["http://b", "wss://c"]]
+    );
+    assert_eq!(metainfo.web_seeds, ["http://w/a.txt"]);
+    assert_eq!(metainfo.comment.as_deref(), Some("hello"));
+    assert_eq!(metainfo.created_by.as_deref(), Some("test"));
+    assert_eq!(metainfo.creation_date, Some(1_700_000_000));
+    assert_eq!(
+        (info.name(), info.is_multi_file(), info.is_private()),
+        ("a.txt", false, false)
+    );
+    assert_eq!(
+        (info.lengths().total(), info.lengths().piece_count()),
+        (20, 2)
+    );
+    assert_eq!(
+        info.piece_hash(info.lengths().piece(1).unwrap()),
+        b"bbbbbbbbbbbbbbbbbbbb"
+    );
+    assert_eq!(info.files()[0].path, ["a.txt"]);
+}
+
+#[test]
+fn the_info_hash_is_that_of_the_raw_bytes_even_unsorted_and_with_unknown_fields() {
+    let info = dict(&[
+        ("pieces", s(HASHES)),
+        ("zz", list(&[i(1)])),
+        ("piece length", i(10)),
+        ("name", s("a")),
+        ("length", i(20)),
+    ]);
+    let top = dict(&[("info", info.clone()), ("announce", s("udp://a"))]);
+    let metainfo = Metainfo::from_bytes(format!("{top}\r\n").as_bytes()).unwrap();
+    assert_eq!(metainfo.info_hash(), InfoHash::of_info(info.as_bytes()));
+    let again = Metainfo::from_bytes(&metainfo.to_bytes()).unwrap();
+    assert_eq!(again.info_hash(), metainfo.info_hash());
+}
+
+#[test]
+fn a_folder_of_files_is_read_in_order_with_attributes() {
+    let with = |attr: &str, length: i64, path: &str, more: &[(&str, String)]| {
+        let mut entries = vec![
+            ("attr", s(attr)),
+            ("length", i(length)),
+            ("path", list(&[s(path)])),
+        ];
+        entries.extend_from_slice(more);
+        dict(&entries)
+    };
+    let utf8 = list(&[s("\u{fc}"), s("b")]);
+    let link = dict(&[
+        ("attr", s("l")),
+        ("path", list(&[s("link")])),
+        ("symlink path", list(&[s("d"), s("run")])),
+    ]);
+    let info = folder(&[
+        dict(&[
+            ("length", i(7)),
+            ("path", list(&[s("x")])),
+            ("path.utf-8", utf8),
+        ]),
+        with("p", 3, ".pad", &[]),
+        with("xh", 10, "run", &[]),
+        with("p", 0, ".pad", &[]),
+        link,
+        file(&["empty"], 0),
+    ]);
+    let info = read(&info).unwrap();
+    let files = info.files();
+    assert!(info.is_multi_file());
+    assert_eq!(files[0].path, ["\u{fc}", "b"]);
+    assert_eq!(files[1].kind, FileKind::Padding);
+    assert_eq!(
+        (
+            files[2].offset,
+            files[2].length,
+            files[2].executable,
+            files[2].hidden
+        ),
+        (10, 10, true, true)
+    );
+    assert_eq!(
+        (&files[2].kind, files[0].executable),
+        (&FileKind::File, false)
+    );
+    assert_eq!(
+        files[3].path, files[1].path,
+        "padding is not stored, so its paths may be the same"
+    );
+    assert_eq!(
+        files[4].kind,
+        FileKind::Symlink {
+            target: vec!["d".into(), "run".into()]
+        }
+    );
+    assert_eq!((files[5].offset, files[5].length), (20, 0));
+}
+
+#[test]
+fn announce_stands_in_for_a_list_that_names_no_tracker() {
+    let trackers = |announce_list: String| {
+        let top = dict(&[
+            ("announce", s("udp://a")),
+            ("announce-list", announce_list),
+            ("info", single("a")),
+        ]);
+        Metainfo::from_bytes(top.as_bytes()).unwrap().trackers
+    };
+    for empty in [
+        list(&[]),
+        list(&[list(&[s("")])]),
+        i(1),
+        s("x"),
+        list(&[i(1)]),
+    ] {
+        assert_eq!(trackers(empty), [["udp://a"]]);
+    }
+    assert_eq!(
+        trackers(list(&[s("udp://b"), s("udp://c")])),
+        [["udp://b"], ["udp://c"]]
+    );
+    let many: Vec<_> = (0..2000)
+        .map(|n| list(&[s(&format!("udp://{n}"))]))
+        .collect();
+    assert_eq!(trackers(list(&many)).len(), MAX_URLS);
+    let none = dict(&[("announce", s(" ")), ("info", single("a"))]);
+    assert!(
+        Metainfo::from_bytes(none.as_bytes())
+            .unwrap()
+            .trackers
+            .is_empty()
+    );
+}
+
+#[test]
+fn web_seeds_are_a_url_or_a_list() {
+    let seeds = |value: String| {
+        let top = dict(&[("info", single("a")), ("url-list", value)]);
+        Metainfo::from_bytes(top.as_bytes()).unwrap().web_seeds
+    };
+    assert_eq!(seeds(s("http://a")), ["http://a"]);
+    assert_eq!(
+        seeds(list(&[
+            s("http://a"),
+            s(""),
+            i(1),
+            s("http://b"),
+            s("http://a")
+        ])),
+        ["http://a", "http://b"]
+    );
+    assert!(seeds(s("")).is_empty() && seeds(i(3)).is_empty());
+}
+
+#[test]
+fn optional_fields_that_make_no_sense_do_not_spoil_the_torrent() {
+    let top = dict(&[
+        ("comment", i(1)),
+        ("created by", list(&[])),
+        ("creation date", s("x")),
+        ("info", single("a")),
+    ]);
+    let metainfo = Metainfo::from_bytes(top.as_bytes()).unwrap();
+    assert_eq!(
+        (
+            metainfo.comment,
+            metainfo.created_by,
+            metainfo.creation_date
+        ),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn names_are_made_safe_and_converted_to_utf_8() {
+    assert_eq!(read(&single("../../x")).unwrap().name(), ".._.._x");
+    assert_eq!(read(&single("/etc/passwd")).unwrap().name(), "_etc_passwd");
+    assert_eq!(read(&single("nul")).unwrap().name(), "_nul");
+    let info = read(&single("")).unwrap();
+    assert_eq!(info.name(), info.info_hash().to_string());
+    let mut raw = single("caf?").into_bytes();
+    let at = raw.iter().position(|&byte| byte == b'?').unwrap();
+    raw[at] = 0xe9;
+    assert_eq!(Info::from_bytes(raw.into()).unwrap().name(), "caf\u{fffd}");
+    assert_eq!(
+        error(&single("..")),
+        "torrent field info.name: the path \"..\" is not safe: it leads out of the torrent's folder"
+    );
+}
+
+#[test]
+fn paths_cannot_leave_the_folder() {
+    assert_eq!(
+        paths(&[&["", "a", ".", "b"], &["C:\\x", "con"]]),
+        ["a/b", "C__x/_con"]
+    );
+    assert_eq!(
+        paths(&[&["/", "etc", "passwd"], &["a/../../b"]]),
+        ["_/etc/passwd", "a_.._.._b"]
+    );
+    assert_eq!(
+        error(&folder(&[
+            file(&["ok"], 10),
+            file(&["a", "..", "..", "x"], 10)
+        ])),
+        "torrent field info.files[1].path: the path \"a/../../x\" is not safe: it leads out of the torrent's folder"
+    );
+    assert!(
+        error(&folder(&[file(&[], 20)])).contains("info.files[0].path: the path \"\" is not safe")
+    );
+    assert!(error(&folder(&[file(&[".", ""], 20)])).contains("it names no file"));
+    assert!(error(&folder(&[file(&["a"; 101], 20)])).contains("too many folders"));
+}
+
+#[test]
+fn files_that_would_be_one_on_some_file_system_are_told_apart() {
+    assert_eq!(
+        paths(&[&["a.txt"], &["a.txt"], &["A.TXT"], &["a (2).txt"]]),
+        ["a.txt", "a (2).txt", "A (3).TXT", "a (2) (2).txt"]
+    );
+    assert_eq!(paths(&[&["d", "x?"], &["D", "x*"]]), ["d/x_", "D/x_ (2)"]);
+    let same: Vec<&[&str]> = vec![&["same"]; 20];
+    let mut told = paths(&same);
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 20);
+}
+
+#[test]
+fn a_file_that_is_also_a_folder_is_refused() {
+    for (first, second) in [
+        (&["a"][..], &["A", "b"][..]),
+        (&["x", "y", "z"], &["x", "y"]),
+    ] {
+        let info = folder(&[file(first, 10), file(second, 10)]);
+        assert!(matches!(
+            read(&info),
+            Err(MetainfoError::FileAsFolder { .. })
+        ));
+    }
+    assert_eq!(paths(&[&["a"], &["a.b"], &["ab", "c"]]).len(), 3);
+}
+
+#[test]
+fn every_fault_names_the_field() {
+    let with = |key: &str, value: Option<String>| {
+        let fields = [
+            ("length", i(20)),
+            ("name", s("a")),
+            ("piece length", i(10)),
+            ("pieces", s(HASHES)),
+            ("attr", s("")),
+        ];
+        let changed: Vec<_> = fields
+            .into_iter()
+            .filter_map(|(name, old)| {
+                if name == key {
+                    value.clone().map(|new| (name, new))
+                } else {
+                    Some((name, old))
+                }
+            })
+            .collect();
+        error(&dict(&changed))
+    };
+    assert_eq!(with("name", None), "torrent field info.name is missing");
+    assert_eq!(with("length", None), "torrent field info.length is missing");
+    assert_eq!(with("pieces", None), "torrent field info.pieces is missing");
+    assert_eq!(
+        with("piece length", None),
+        "torrent field info.piece length is missing"
+    );
+    assert_eq!(
+        with("name", Some(i(1))),
+        "torrent field info.name: expected a string, found an integer"
+    );
+    assert_eq!(
+        with("length", Some(s("9"))),
+        "torrent field info.length: expected an integer, found a string"
+    );
+    assert_eq!(
+        with("length", Some(i(-1))),
+        "torrent field info.length cannot be -1"
+    );
+    assert_eq!(
+        with("pieces", Some(s("short"))),
+        "torrent field info.pieces has 5 bytes; 40 are needed for 2 pieces"
+    );
+    assert!(with("pieces", Some(s(&HASHES[..20]))).contains("has 20 bytes; 40 are needed"));
+    assert!(
+        with("pieces", Some(s(&format!("{HASHES}{HASHES}"))))
+            .contains("has 80 bytes; 40 are needed")
+    );
+    assert!(with("piece length", Some(i(0))).contains("a piece length of 0 bytes"));
+    assert!(
+        with("piece length", Some(i(1 << 40))).contains("a piece length of 1099511627776 bytes")
+    );
+    assert!(with("length", Some(i(0))).contains("the torrent has no bytes"));
+    assert!(with("length", Some(i(i64::MAX))).contains("more than"));
+    assert!(with("attr", Some(i(0))).contains("info.attr: expected a string"));
+    let files = |files: String| {
+        error(&dict(&[
+            ("files", files),
+            ("name", s("a")),
+            ("piece length", i(10)),
+            ("pieces", s(HASHES)),
+        ]))
+    };
+    assert_eq!(
+        files(i(1)),
+        "torrent field info.files: expected a list, found an integer"
+    );
+    assert_eq!(
+        files(list(&[])),
+        "torrent field info: the torrent has no bytes"
+    );
+    assert_eq!(
+        files(list(&[i(1)])),
+        "torrent field info.files[0]: expected a dictionary, found an integer"
+    );
+    assert_eq!(
+        files(list(&[file(&["a"], 1), "de".into()])),
+        "torrent field info.files[1].path is missing"
+    );
+    assert_eq!(
+        files(list(&[file(&["a"], -1)])),
+        "torrent field info.files[0].length cannot be -1"
+    );
+    let huge = list(&[
+        file(&["a"], i64::MAX),
+        file(&["b"], i64::MAX),
+        file(&["c"], i64::MAX),
+    ]);
+    assert!(files(huge).starts_with("torrent field info.files[2].length cannot be"));
+    let path = list(&[dict(&[("length", i(1)), ("path", list(&[i(1)]))])]);
+    assert_eq!(
+        files(path),
+        "torrent field info.files[0].path: expected a string, found an integer"
+    );
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_refused() {
+    let info = dict(&[
+        ("length", i(20)),
+        ("name", s("a")),
+        ("length", i(20)),
+        ("piece length", i(10)),
+    ]);
+    assert_eq!(error(&info), "torrent field info.length is there twice");
+    let top = dict(&[("info", single("a")), ("info", single("b"))]);
+    let error = Metainfo::from_bytes(top.as_bytes()).unwrap_err();
+    assert_eq!(
+        error,
+        MetainfoError::Duplicate {
+            field: "info".into()
+        }
+    );
+}
+
+#[test]
+fn what_is_no_torrent_is_refused() {
+    let error = |input: &[u8]| Metainfo::from_bytes(input).unwrap_err().to_string();
+    assert_eq!(
+        error(b""),
+        "not a torrent file: bencode ends inside a value, at byte 0"
+    );
+    assert_eq!(
+        error(b"<html>"),
+        "not a torrent file: bencode has an unexpected byte 0x3c at byte 0"
+    );
+    assert_eq!(
+        error(b"le"),
+        "torrent field (the whole file): expected a dictionary, found a list"
+    );
+    assert_eq!(error(b"de"), "torrent field info is missing");
+    assert_eq!(
+        error(b"d4:infoi1ee"),
+        "torrent field info: expected a dictionary, found an integer"
+    );
+    let top = dict(&[("info", single("a"))]);
+    for cut in 0..top.len() {
+        assert!(
+            Metainfo::from_bytes(&top.as_bytes()[..cut]).is_err(),
+            "cut at {cut}"
+        );
+    }
+    let more = Metainfo::from_bytes(format!("{top}x").as_bytes());
+    assert!(matches!(
+        more,
+        Err(MetainfoError::Bencode(BencodeError::Trailing { .. }))
+    ));
+}
+
+#[test]
+fn a_torrent_of_version_2_alone_says_so_and_a_hybrid_is_read_as_version_1() {
+    let tree = dict(&[(
+        "a",
+        dict(&[(
+            "",
+            dict(&[("length", i(20)), ("pieces root", s(&"r".repeat(32)))]),
+        )]),
+    )]);
+    let v2 = [
+        ("file tree", tree),
+        ("meta version", i(2)),
+        ("name", s("a")),
+        ("piece length", i(16_384)),
+    ];
+    assert_eq!(read(&dict(&v2)), Err(MetainfoError::Version2Only));
+    let hybrid = [&v2[..], &[("length", i(20)), ("pieces", s(&HASHES[..20]))]].concat();
+    assert_eq!(read(&dict(&hybrid)).unwrap().lengths().total(), 20);
+}
+
+#[test]
+fn private_is_a_one() {
+    let info = |value: String| {
+        let fields = [
+            ("length", i(20)),
+            ("name", s("a")),
+            ("piece length", i(10)),
+            ("pieces", s(HASHES)),
+        ];
+        read(&dict(&[&fields[..], &[("private", value)]].concat()))
+            .unwrap()
+            .is_private()
+    };
+    assert!(info(i(1)));
+    assert!(!info(i(0)) && !info(s("1")));
+}
+
+#[test]
+fn a_built_info_is_canonical_bencode() {
+    let hashes = [[b'a'; 20], [b'b'; 20]];
+    let info = InfoBuilder::single_file("a.txt", 20, 10)
+        .build(&hashes)
+        .unwrap();
+    assert_eq!(info.raw(), single("a.txt").as_bytes());
+    let files = vec![
+        (vec!["d".to_owned(), "x".to_owned()], 12),
+        (vec!["y".to_owned()], 8),
+    ];
+    let builder = InfoBuilder::multi_file("n", files, 10)
+        .private(true)
+        .source(Some("S".into()));
+    assert_eq!(builder.lengths().unwrap().piece_count(), 2);
+    let info = builder.build(&hashes).unwrap();
+    let expected = dict(&[
+        ("files", list(&[file(&["d", "x"], 12), file(&["y"], 8)])),
+        ("name", s("n")),
+        ("piece length", i(10)),
+        ("pieces", s(HASHES)),
+        ("private", i(1)),
+        ("source", s("S")),
+    ]);
+    assert_eq!(info.raw(), expected.as_bytes());
+    assert!(info.is_private());
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused_when_it_is_built() {
+    assert_eq!(
+        InfoBuilder::single_file("a", 0, 10).lengths(),
+        Err(LengthsError::Empty)
+    );
+    assert!(matches!(
+        InfoBuilder::single_file("a", 20, 10).build(&[]),
+        Err(MetainfoError::Pieces { .. })
+    ));
+    let up = vec![(vec!["..".to_owned()], 20)];
+    let built = InfoBuilder::multi_file("n", up, 20).build(&[[0; 20]]);
+    assert!(matches!(built, Err(MetainfoError::Path { .. })));
+}
+
+#[test]
+fn a_metainfo_that_is_written_reads_back() {
+    let info = InfoBuilder::single_file("a", 20, 20)
+        .build(&[[7; 20]])
+        .unwrap();
+    let mut metainfo = Metainfo::from_info(Arc::new(info));
+    assert_eq!(
+        metainfo.to_bytes(),
+        format!("d4:info{}e", String::from_utf8_lossy(metainfo.info.raw())).as_bytes()
+    );
+    metainfo.trackers = vec![
+        vec!["udp://a".into(), "http://b".into()],
+        vec!["wss://c".into()],
+    ];
+    metainfo.web_seeds = vec!["http://w".into()];
+    metainfo.comment = Some("käse".into());
+    metainfo.created_by = Some("Brackish".into());
+    metainfo.creation_date = Some(1);
+    let bytes = metainfo.to_bytes();
+    let again = Metainfo::from_bytes(&bytes).unwrap();
+    assert_eq!(again.to_bytes(), bytes);
+    assert_eq!(
+        (again.trackers, again.web_seeds),
+        (metainfo.trackers, metainfo.web_seeds)
+    );
+    assert_eq!(
+        (again.comment, again.created_by, again.creation_date),
+        (metainfo.comment, metainfo.created_by, Some(1))
+    );
+    let keys: Vec<_> = brackish_wire::bencode::dict_entries(&bytes)
+        .unwrap()
+        .map(|entry| entry.unwrap().0)
+        .collect();
+    assert!(keys.is_sorted());
+}
+
+#[test]
+fn default_pieces_are_powers_of_two_and_not_too_many() {
+    assert_eq!(default_piece_length(0), 16 * 1024);
+    assert_eq!(default_piece_length(50 << 20), 64 * 1024);
+    assert_eq!(default_piece_length(1 << 30), 1 << 20);
+    assert_eq!(default_piece_length(u64::MAX), 16 << 20);
+    for shift in 0..34 {
+        let total = 1 << shift;
+        let length = default_piece_length(total);
+        assert!(length.is_power_of_two() && total.div_ceil(length.into()) <= 1024);
+    }
+}

@@ -6,9 +6,12 @@ mod build_web;
 mod check;
 mod paths;
 mod process;
+mod real_file;
 mod setup;
 mod size;
+mod stage;
 mod stamp;
+mod test;
 
 use std::process::ExitCode;
 
@@ -64,6 +67,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             no_arguments(rest)?;
             check::run()?;
         }
+        "test" => return test::run(rest),
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => {
             eprint!("{USAGE}");

@@ -5,6 +5,7 @@ mod sources;
 
 use anyhow::{Result, bail};
 
+use crate::stage::Counts;
 use crate::{build_web, process, setup};
 
 /// One check's name and what it found.
@@ -12,24 +13,23 @@ type Check = (&'static str, fn() -> Result<Vec<String>>);
 
 /// Format, clippy for both targets, who may use whom, and the rules on source text.
 pub fn run() -> Result<()> {
-    let failed = run_each();
-    match failed {
+    match run_counted()?.failed {
         0 => Ok(()),
-        _ => bail!("{failed} checks failed"),
+        failed => bail!("{failed} checks failed"),
     }
 }
 
-/// Runs every check, prints what each found, and returns how many failed.
-pub fn run_each() -> usize {
-    checks()
-        .into_iter()
+/// Runs every check, prints what each found, and counts them.
+pub fn run_counted() -> Result<Counts> {
+    let checks = checks();
+    let failed = checks
+        .iter()
         .filter(|(name, check)| !passed(name, check))
-        .count()
-}
-
-/// How many checks there are.
-pub fn count() -> usize {
-    checks().len()
+        .count();
+    Ok(Counts {
+        passed: (checks.len() - failed) as u64,
+        failed: failed as u64,
+    })
 }
 
 fn checks() -> Vec<Check> {

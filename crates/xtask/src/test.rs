@@ -1,0 +1,125 @@
+//! `cargo xtask test [--fast]`: every stage, each with its counts and its time, and a line with the
+//! sum at the end.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::stage::{self, Counts};
+use crate::{build, build_web, check, paths, process, real_file, setup};
+
+/// How long cargo may build and run the tests of the crates: a clean build on two slow cores.
+const CARGO_LIMIT: Duration = Duration::from_secs(25 * 60);
+
+/// How long one folder of tests in Node may take.
+const NODE_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// What one stage found, and how long it took.
+struct Finished {
+    name: &'static str,
+    counts: Counts,
+    took: Duration,
+}
+
+/// Runs everything, or with `--fast` what fits into two minutes when all is built.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let fast = match arguments {
+        [] => false,
+        [flag] if flag == "--fast" => true,
+        _ => bail!("usage: cargo xtask test [--fast]"),
+    };
+    stage::end_on_interrupt()?;
+    let mut finished = Vec::new();
+    let mut stage = |name, body: &dyn Fn() -> Result<Counts>| {
+        finished.push(timed(name, body));
+    };
+    stage("setup", &|| step(setup::for_tests));
+    stage("web", &|| step(build_web::run));
+    stage("check", &check::run_counted);
+    stage("native", &|| {
+        cargo_test(&["--workspace", "--exclude", "brackish-sim"])
+    });
+    stage("simulator", &|| cargo_test(&["--package", "brackish-sim"]));
+    stage("binary", &|| step(|| build::binary().map(drop)));
+    stage("browser", &|| node_test("browser", fast));
+    stage("interop", &|| node_test("interop", fast));
+    Ok(report(&finished))
+}
+
+/// Runs one stage; an error that keeps it from running is one failure.
+fn timed(name: &'static str, body: &dyn Fn() -> Result<Counts>) -> Finished {
+    println!("==> {name}");
+    let started = Instant::now();
+    let counts = body().unwrap_or_else(|error| {
+        println!("  error: {error:#}");
+        Counts::step(false)
+    });
+    let took = started.elapsed();
+    println!("<== {}", line(name, counts, took));
+    Finished { name, counts, took }
+}
+
+fn report(finished: &[Finished]) -> ExitCode {
+    println!();
+    let mut sum = Counts::default();
+    for stage in finished {
+        println!("{}", line(stage.name, stage.counts, stage.took));
+        sum.add(stage.counts);
+    }
+    println!("{} passed, {} failed", sum.passed, sum.failed);
+    if sum.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn line(name: &str, counts: Counts, took: Duration) -> String {
+    let verdict = if counts.failed == 0 { "ok" } else { "FAILED" };
+    format!(
+        "{verdict:<7} {name:<10} {:>5} passed {:>3} failed {:>7.1} s",
+        counts.passed,
+        counts.failed,
+        took.as_secs_f64()
+    )
+}
+
+/// A stage without tests of its own counts as one.
+fn step(body: impl FnOnce() -> Result<()>) -> Result<Counts> {
+    body().map(|()| Counts::step(true))
+}
+
+fn cargo_test(packages: &[&str]) -> Result<Counts> {
+    let mut cargo = process::cargo();
+    cargo
+        .args(["test", "--quiet", "--no-fail-fast"])
+        .args(packages);
+    stage::run(&mut cargo, CARGO_LIMIT)
+}
+
+/// The tests of one folder, one at a time: a browser takes both cores of a small machine.
+fn node_test(folder: &str, fast: bool) -> Result<Counts> {
+    let files = std::fs::read_dir(paths::root().join("tests").join(folder))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    let mut files: Vec<_> = files
+        .into_iter()
+        .filter(|file| file.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    let mut node = std::process::Command::new("node");
+    node.current_dir(paths::root().join("tests"))
+        .args([
+            "--test",
+            "--test-reporter=spec",
+            "--test-concurrency=1",
+            "--test-force-exit",
+        ])
+        .args(files)
+        .env("BRACKISH_REAL_FILE", real_file::find()?);
+    if fast {
+        node.env("BRACKISH_TEST_FAST", "1");
+    }
+    stage::run(&mut node, NODE_LIMIT)
+}

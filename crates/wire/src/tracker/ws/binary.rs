@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for Number {
 }
 
 /// Visits of every other kind of value, each of which gives `$other`.
-macro_rules! anything_else {
+macro_rules! no_scalar {
     ($other:expr; $($visit:ident: $kind:ty),*) => {
         $(fn $visit<E: de::Error>(self, _: $kind) -> Result<Self::Value, E> {
             Ok($other)
@@ -162,7 +162,11 @@ macro_rules! anything_else {
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
             Ok($other)
         }
+    };
+}
 
+macro_rules! no_map {
+    ($other:expr) => {
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             Ok($other)
@@ -179,6 +183,8 @@ macro_rules! no_list {
     };
 }
 
+pub(super) use {no_list, no_scalar};
+
 struct NameVisitor;
 
 impl<'de> Visitor<'de> for NameVisitor {
@@ -192,7 +198,8 @@ impl<'de> Visitor<'de> for NameVisitor {
         Ok(Name::read(text))
     }
 
-    anything_else!(Name::Bad; visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64);
+    no_map!(Name::Bad);
+    no_scalar!(Name::Bad; visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64);
     no_list!(Name::Bad);
 }
 
@@ -221,7 +228,8 @@ impl<'de> Visitor<'de> for NamesVisitor {
         Ok(Names(names))
     }
 
-    anything_else!(
+    no_map!(Names(vec![Name::Bad]));
+    no_scalar!(
         Names(vec![Name::Bad]);
         visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64
     );
@@ -245,6 +253,7 @@ impl<'de> Visitor<'de> for NumberVisitor {
         Ok(Number((value >= 0.0).then_some(value as u64)))
     }
 
-    anything_else!(Number(None); visit_bool: bool, visit_i64: i64, visit_str: &str);
+    no_map!(Number(None));
+    no_scalar!(Number(None); visit_bool: bool, visit_i64: i64, visit_str: &str);
     no_list!(Number(None));
 }

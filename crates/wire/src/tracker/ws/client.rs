@@ -4,12 +4,12 @@ use super::binary::{
     Name, Names, Number, Text, push_name, push_name_field, push_number_field, push_text_field,
     required,
 };
+use super::sdp::Description;
 use super::{MAX_OFFERS, OfferId, Sdp, WsError, json_error, unknown_action};
 use crate::tracker::Event;
 use crate::{InfoHash, PeerId};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -202,7 +202,7 @@ struct Fields<'a> {
     #[serde(borrow)]
     offers: Option<Offers<'a>>,
     #[serde(borrow)]
-    answer: Option<&'a RawValue>,
+    answer: Option<Description<'a>>,
     to_peer_id: Option<Name>,
     offer_id: Option<Name>,
 }
@@ -230,10 +230,10 @@ impl<'a> Fields<'a> {
             peer_id: required(self.peer_id, "peer_id")?,
             to_peer_id: required(self.to_peer_id, "to_peer_id")?,
             offer_id: required(self.offer_id, "offer_id")?,
-            sdp: Sdp::read(
-                self.answer.ok_or(WsError::Missing { field: "answer" })?,
-                "answer",
-            )?,
+            sdp: self
+                .answer
+                .ok_or(WsError::Missing { field: "answer" })?
+                .get("answer")?,
         })
     }
 
@@ -262,7 +262,7 @@ struct Offers<'a>(Vec<OfferForm<'a>>);
 #[derive(Deserialize)]
 struct OfferForm<'a> {
     #[serde(borrow)]
-    offer: Option<&'a RawValue>,
+    offer: Option<Description<'a>>,
     offer_id: Option<Name>,
 }
 
@@ -274,7 +274,7 @@ impl<'a> Offers<'a> {
             })?;
             Ok(Offer {
                 offer_id: required(form.offer_id, "offers.offer_id")?,
-                sdp: Sdp::read(offer, "offers.offer")?,
+                sdp: offer.get("offers.offer")?,
             })
         });
         checked.collect()

@@ -1,9 +1,10 @@
 //! An SDP in a WebSocket message. A tracker only passes it on, so it stays the JSON string that it came as; only the
 //! peer that uses it decodes it.
 
-use super::binary::push_text;
+use super::binary::{Text, no_list, no_scalar, push_text};
 use super::{MAX_SDP_LENGTH, WsError};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -35,23 +36,6 @@ impl<'a> Sdp<'a> {
         }
     }
 
-    /// Reads `{"type":..,"sdp":".."}`; the type is not looked at, as the field's name says which it is.
-    pub(super) fn read(raw: &'a RawValue, field: &'static str) -> Result<Self, WsError> {
-        #[derive(Deserialize)]
-        struct Description<'a> {
-            #[serde(borrow)]
-            sdp: Option<&'a RawValue>,
-        }
-        let description: Description<'a> =
-            serde_json::from_str(raw.get()).map_err(|_| WsError::Sdp { field })?;
-        let json = description.sdp.ok_or(WsError::Sdp { field })?.get();
-        if json.starts_with('"') && json.len() <= MAX_SDP_LENGTH + 2 {
-            Ok(Self(Form::Json(json)))
-        } else {
-            Err(WsError::Sdp { field })
-        }
-    }
-
     /// Writes `{"type":kind,"sdp":".."}`.
     pub(super) fn push(&self, out: &mut String, kind: &str) {
         out.push_str("{\"type\":\"");
@@ -71,6 +55,54 @@ impl<'a> Sdp<'a> {
             Form::Json(json) => json.len() + 32,
         }
     }
+}
+
+/// `{"type":..,"sdp":".."}`, or something else in its place: which is an error only where an SDP is needed. The type is
+/// not looked at, as the field's name says which it is.
+#[derive(Debug)]
+pub(super) struct Description<'a>(Option<Sdp<'a>>);
+
+impl<'a> Description<'a> {
+    pub(super) fn get(self, field: &'static str) -> Result<Sdp<'a>, WsError> {
+        self.0.ok_or(WsError::Sdp { field })
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Description<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DescriptionVisitor)
+    }
+}
+
+struct DescriptionVisitor;
+
+impl<'de> Visitor<'de> for DescriptionVisitor {
+    type Value = Description<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with an SDP")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut sdp = None;
+        while let Some(Text(key)) = map.next_key()? {
+            if key != "sdp" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let json = map.next_value::<&RawValue>()?.get();
+            if json.starts_with('"') && json.len() <= MAX_SDP_LENGTH + 2 {
+                sdp = Some(Sdp(Form::Json(json)));
+            }
+        }
+        Ok(Description(sdp))
+    }
+
+    no_list!(Description(None));
+    no_scalar!(
+        Description(None);
+        visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str
+    );
 }
 
 impl From<String> for Sdp<'_> {

@@ -4,12 +4,12 @@ use super::binary::{
     Name, Number, Text, push_name, push_name_field, push_number_field, push_text_field, required,
 };
 use super::client::start;
+use super::sdp::Description;
 use super::{MAX_SCRAPE, OfferId, Sdp, WsError, json_error, unknown_action};
 use crate::tracker::ScrapeEntry;
 use crate::{InfoHash, PeerId};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -201,9 +201,9 @@ struct Fields<'a> {
     peer_id: Option<Name>,
     offer_id: Option<Name>,
     #[serde(borrow)]
-    offer: Option<&'a RawValue>,
+    offer: Option<Description<'a>>,
     #[serde(borrow)]
-    answer: Option<&'a RawValue>,
+    answer: Option<Description<'a>>,
     #[serde(default)]
     interval: Number,
     #[serde(default, rename = "min interval")]
@@ -224,9 +224,13 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn announce(self) -> Result<ServerMessage<'a>, WsError> {
         let info_hash = required(self.info_hash, "info_hash")?;
+        let sender = || {
+            let peer_id: PeerId = required(self.peer_id, "peer_id")?;
+            Ok((peer_id, required(self.offer_id, "offer_id")?))
+        };
         if let Some(offer) = self.offer {
-            let sdp = Sdp::read(offer, "offer")?;
-            let (peer_id, offer_id) = self.sender()?;
+            let sdp = offer.get("offer")?;
+            let (peer_id, offer_id) = sender()?;
             return Ok(ServerMessage::Offer {
                 info_hash,
                 peer_id,
@@ -235,8 +239,8 @@ impl<'a> Fields<'a> {
             });
         }
         if let Some(answer) = self.answer {
-            let sdp = Sdp::read(answer, "answer")?;
-            let (peer_id, offer_id) = self.sender()?;
+            let sdp = answer.get("answer")?;
+            let (peer_id, offer_id) = sender()?;
             return Ok(ServerMessage::Answer {
                 info_hash,
                 peer_id,
@@ -253,13 +257,6 @@ impl<'a> Fields<'a> {
             tracker_id: self.tracker_id.map(|text| text.0),
             warning: self.warning.map(|text| text.0),
         })
-    }
-
-    fn sender(&self) -> Result<(PeerId, OfferId), WsError> {
-        Ok((
-            required(self.peer_id, "peer_id")?,
-            required(self.offer_id, "offer_id")?,
-        ))
     }
 }
 

@@ -299,6 +299,44 @@ async fn the_fallback_answers_other_paths_with_the_request_in_hand() {
 }
 
 #[tokio::test]
+async fn a_large_answer_of_the_fallback_arrives_whole() {
+    let page = Bytes::from(
+        (0..5_000_000_u32)
+            .map(|n| (n % 251) as u8)
+            .collect::<Vec<_>>(),
+    );
+    let served = page.clone();
+    let fallback: Fallback = Arc::new(move |_| http::Response::new(served.clone()));
+    let running = start(ServerConfig::default(), Some(fallback)).await;
+    assert!(get(running.address, "/page", "").await.body == page);
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_with_its_request_is_dropped() {
+    let head_within = Duration::from_millis(100);
+    let running = start(
+        ServerConfig {
+            head_within,
+            ..ServerConfig::default()
+        },
+        None,
+    )
+    .await;
+    let mut nothing = TcpStream::connect(running.address).await.unwrap();
+    let mut part = TcpStream::connect(running.address).await.unwrap();
+    part.write_all(b"GET /health HTTP/1.1\r\nhost:")
+        .await
+        .unwrap();
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    ask(&mut second, "GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    for stream in [&mut nothing, &mut part, &mut second] {
+        // Whether or not it is told why.
+        let mut rest = Vec::new();
+        let _ = within(stream.read_to_end(&mut rest)).await;
+    }
+}
+
+#[tokio::test]
 async fn statistics_and_health_are_served() {
     let running = start(ServerConfig::default(), None).await;
     let mut web = connect(running.address).await;
@@ -367,6 +405,12 @@ async fn a_socket_that_answers_no_ping_is_closed() {
     let mut answering = connect(running.address).await;
     // Not polled, so it answers nothing.
     let _silent = connect(running.address).await;
+    within(async {
+        while running.server.stats().sockets < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     within(async {
         while running.server.stats().sockets > 1 {
             let _ = timeout(Duration::from_millis(10), answering.next()).await;

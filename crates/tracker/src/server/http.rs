@@ -27,9 +27,6 @@ use super::stream::Stream;
 use super::{ConnectionInfo, Shared, websocket};
 use crate::Asker;
 
-/// How long a client has to send a request's head, the wait between two requests included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// The longest head: an announce is below 1 KiB, a browser's request with cookies below 8 KiB, a
 /// scrape of a hundred swarms is 8 KiB.
 const MAX_HEAD: usize = 16 * 1024;
@@ -54,7 +51,7 @@ pub(super) async fn serve(
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(shared.config.head_within)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let served = tokio::select! {

@@ -60,6 +60,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpAddr>,
     /// Serve `wss:` and `https:` instead of `ws:` and `http:`.
     pub tls: Option<Tls>,
+    /// How long a client has for the head of a request, the wait since the one before included.
+    pub head_within: Duration,
     /// After how long a silence a WebSocket is pinged.
     pub ping_after: Duration,
     /// How soon it must then be heard.
@@ -74,6 +76,7 @@ impl Default for ServerConfig {
             max_connections_per_address: 10_000,
             trusted_proxies: Vec::new(),
             tls: None,
+            head_within: Duration::from_secs(20),
             ping_after: Duration::from_secs(30),
             pong_within: Duration::from_secs(20),
         }
@@ -144,7 +147,7 @@ impl Server {
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let expiry = tokio::spawn(shared::expire(Arc::clone(&self.shared)));
+        let expiry = tasks.spawn(shared::expire(Arc::clone(&self.shared)));
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
@@ -160,12 +163,12 @@ impl Server {
             }
         }
         drop(listener);
+        expiry.abort();
         let _ = stop.send(true);
         self.shared.close_all();
         let ended = async { while tasks.join_next().await.is_some() {} };
         let _ = timeout(SHUTDOWN_TIMEOUT, ended).await;
         // What is left is dropped with the set of tasks.
-        expiry.abort();
     }
 
     fn accept(

@@ -6,6 +6,7 @@ use super::fields::{Fields, Place};
 use super::path::{self, MAX_COMPONENTS};
 use crate::bencode;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// A file of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub(super) fn read_files(raw: &[u8]) -> Result<Vec<FileEntry>, MetainfoError> {
             })?;
         files.push(file);
     }
-    tell_apart(&mut files);
+    tell_apart(&mut files)?;
     refuse_file_as_folder(&files)?;
     Ok(files)
 }
@@ -143,12 +144,16 @@ fn shown(raw: &[u8]) -> String {
 }
 
 /// Gives files whose paths a file system may take for one a number each, in the torrent's order.
-fn tell_apart(files: &mut [FileEntry]) {
+fn tell_apart(files: &mut [FileEntry]) -> Result<(), MetainfoError> {
+    // Numbers that turn out to be taken. Each path counts on from its last, so that honest torrents stay below one a
+    // file; names made so that cutting them to length makes them alike would take time without bound.
+    let mut failures_left = files.len();
     // For each path taken, the number that the next file of this path tries first.
     let mut taken: BTreeMap<String, u32> = BTreeMap::new();
-    for file in files
+    for (index, file) in files
         .iter_mut()
-        .filter(|file| file.kind != FileKind::Padding)
+        .enumerate()
+        .filter(|(_, file)| file.kind != FileKind::Padding)
     {
         let key = path::folded(&file.path);
         let Some(&next) = taken.get(&key) else {
@@ -160,15 +165,23 @@ fn tell_apart(files: &mut [FileEntry]) {
         };
         for number in next.. {
             file.path.push(path::numbered(&name, number));
-            let new_key = path::folded(&file.path);
-            if let std::collections::btree_map::Entry::Vacant(free) = taken.entry(new_key) {
+            if let Entry::Vacant(free) = taken.entry(path::folded(&file.path)) {
                 free.insert(2);
                 taken.insert(key, number + 1);
                 break;
             }
+            if failures_left == 0 {
+                return Err(MetainfoError::Path {
+                    field: Place::File(index).field("path"),
+                    path: file.path.join("/"),
+                    reason: "too many files have almost the same name",
+                });
+            }
+            failures_left -= 1;
             file.path.pop();
         }
     }
+    Ok(())
 }
 
 fn refuse_file_as_folder(files: &[FileEntry]) -> Result<(), MetainfoError> {

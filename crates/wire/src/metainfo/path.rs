@@ -73,6 +73,11 @@ fn cut(name: &mut String, mark: &str) {
         end -= 1;
     }
     name.truncate(end);
+    // The cut may have laid bare a dot or space, which must not stand at the end.
+    name.truncate(name.trim_end_matches(['.', ' ']).len());
+    if name.is_empty() {
+        name.push('_');
+    }
     name.push_str(&tail);
 }
 
@@ -189,6 +194,11 @@ mod tests {
         );
         let name = safe(&format!("a.{}", "b".repeat(300)));
         assert_eq!(name.len(), MAX_COMPONENT);
+        assert_eq!(
+            safe(&format!("a{}{}", " .".repeat(150), "b".repeat(20))),
+            "a"
+        );
+        assert_eq!(safe(&format!("{}b", ".".repeat(300))), "_.b");
         let name = numbered(&format!("{}.txt", "a".repeat(251)), 12);
         assert!(name.len() == MAX_COMPONENT && name.ends_with("a (12).txt"));
         let name = numbered(&format!("x.{}", "a".repeat(253)), 12);

@@ -328,6 +328,20 @@ fn files_that_would_be_one_on_some_file_system_are_told_apart() {
 }
 
 #[test]
+fn names_made_to_collide_over_and_over_are_refused_soon() {
+    // Cut to make room for a number, all of these are one name.
+    let names: Vec<_> = (0..5000)
+        .map(|n| format!("{}{n:04}", "a".repeat(251)))
+        .collect();
+    let files: Vec<_> = names
+        .iter()
+        .chain(&names)
+        .map(|name| file(&[name], 1))
+        .collect();
+    assert!(error(&folder(&files)).contains("too many files have almost the same name"));
+}
+
+#[test]
 fn a_file_that_is_also_a_folder_is_refused() {
     for (first, second) in [
         (&["a"][..], &["A", "b"][..]),

@@ -11,8 +11,8 @@ use brackish_core::StorageError;
 use brackish_wire::metainfo::{InfoBuilder, Metainfo, MetainfoError, default_piece_length};
 use brackish_wire::{Bitfield, LengthsError};
 
-pub use crate::hashing::Progress;
 use crate::config::Allocation;
+pub use crate::hashing::Progress;
 use crate::hashing::hash_pieces;
 use crate::storage::map::StorageMap;
 use crate::storage::{Files, HandleCache, Layout};
@@ -118,9 +118,16 @@ pub async fn create(
     let first = paths.first().ok_or(CreateError::NoPath)?.clone();
     let given = paths.to_vec();
     let walked = tokio::task::spawn_blocking(move || walk_all(&given)).await;
-    let found = walked.map_err(|error| CreateError::Read { path: first.clone(), error: io::Error::other(error) })??;
-    let total = found.iter().fold(0u64, |sum, file| sum.saturating_add(file.length));
-    let piece_length = options.piece_length.unwrap_or_else(|| default_piece_length(total));
+    let found = walked.map_err(|error| CreateError::Read {
+        path: first.clone(),
+        error: io::Error::other(error),
+    })??;
+    let total = found
+        .iter()
+        .fold(0u64, |sum, file| sum.saturating_add(file.length));
+    let piece_length = options
+        .piece_length
+        .unwrap_or_else(|| default_piece_length(total));
     let single_file = matches!(found.as_slice(), [file] if paths.len() == 1 && file.components.len() == 1)
         && !fs::metadata(&first).is_ok_and(|metadata| metadata.is_dir());
     let name = match options.name {
@@ -132,37 +139,70 @@ pub async fn create(
     } else {
         // A folder given alone is the torrent's own folder; several paths are below it.
         let below = usize::from(paths.len() == 1);
-        let files = found.iter().map(|file| (file.components.iter().skip(below).cloned().collect(), file.length));
+        let files = found.iter().map(|file| {
+            (
+                file.components.iter().skip(below).cloned().collect(),
+                file.length,
+            )
+        });
         InfoBuilder::multi_file(name, files.collect(), piece_length)
     };
     let builder = builder.private(options.private);
-    let lengths = builder.lengths().map_err(|error| CreateError::Lengths { path: first.clone(), error })?;
-    let layout = Layout::of_paths(lengths, found.iter().map(|file| (file.path.clone(), file.length)));
+    let lengths = builder.lengths().map_err(|error| CreateError::Lengths {
+        path: first.clone(),
+        error,
+    })?;
+    let layout = Layout::of_paths(
+        lengths,
+        found.iter().map(|file| (file.path.clone(), file.length)),
+    );
     let files = Files::new(layout, Allocation::Sparse, Arc::new(HandleCache::default()));
     let hashes = hash_pieces(files, Bitfield::full(lengths.piece_count()), progress).await?;
-    let info = builder.build(&hashes).map_err(|error| CreateError::Metainfo { path: first.clone(), error })?;
+    let info = builder
+        .build(&hashes)
+        .map_err(|error| CreateError::Metainfo {
+            path: first.clone(),
+            error,
+        })?;
     let mut metainfo = Metainfo::from_info(Arc::new(info));
     metainfo.trackers = options.trackers;
     metainfo.web_seeds = options.web_seeds;
     metainfo.comment = options.comment;
     metainfo.created_by = Some(concat!("Brackish ", env!("CARGO_PKG_VERSION")).to_owned());
-    metainfo.creation_date =
-        SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|age| i64::try_from(age.as_secs()).ok());
-    Ok((metainfo, StorageMap::new(found.into_iter().map(|file| file.path).collect())))
+    metainfo.creation_date = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|age| i64::try_from(age.as_secs()).ok());
+    Ok((
+        metainfo,
+        StorageMap::new(found.into_iter().map(|file| file.path).collect()),
+    ))
 }
 
 /// The name of the one path, or of the folder that all paths are in.
 fn default_name(paths: &[PathBuf]) -> Result<String, CreateError> {
     let absolute = |path: &PathBuf| {
-        let found = if path.file_name().is_some() { std::path::absolute(path) } else { fs::canonicalize(path) };
-        found.map_err(|error| CreateError::Read { path: path.clone(), error })
+        let found = if path.file_name().is_some() {
+            std::path::absolute(path)
+        } else {
+            fs::canonicalize(path)
+        };
+        found.map_err(|error| CreateError::Read {
+            path: path.clone(),
+            error,
+        })
     };
     let named = match paths {
         [path] => absolute(path)?,
         _ => {
             let mut parents = Vec::new();
             for path in paths {
-                parents.push(absolute(path)?.parent().map(Path::to_path_buf).unwrap_or_default());
+                parents.push(
+                    absolute(path)?
+                        .parent()
+                        .map(Path::to_path_buf)
+                        .unwrap_or_default(),
+                );
             }
             match parents.split_first() {
                 Some((first, rest)) if rest.iter().all(|parent| parent == first) => first.clone(),
@@ -170,8 +210,12 @@ fn default_name(paths: &[PathBuf]) -> Result<String, CreateError> {
             }
         }
     };
-    let Some(name) = named.file_name() else { return Ok("files".to_owned()) };
-    name.to_str().map(str::to_owned).ok_or(CreateError::Name { path: named })
+    let Some(name) = named.file_name() else {
+        return Ok("files".to_owned());
+    };
+    name.to_str()
+        .map(str::to_owned)
+        .ok_or(CreateError::Name { path: named })
 }
 
 fn walk_all(paths: &[PathBuf]) -> Result<Vec<Found>, CreateError> {
@@ -180,7 +224,10 @@ fn walk_all(paths: &[PathBuf]) -> Result<Vec<Found>, CreateError> {
     for path in paths {
         let name = default_name(std::slice::from_ref(path))?;
         if let Some(first) = names.insert(name.clone(), path) {
-            return Err(CreateError::SameName { first: first.clone(), second: path.clone() });
+            return Err(CreateError::SameName {
+                first: first.clone(),
+                second: path.clone(),
+            });
         }
         walk(path, &mut vec![name], &mut found)?;
     }
@@ -188,27 +235,47 @@ fn walk_all(paths: &[PathBuf]) -> Result<Vec<Found>, CreateError> {
 }
 
 /// Adds the file, or all files below the folder, sorted by name.
-fn walk(path: &Path, components: &mut Vec<String>, found: &mut Vec<Found>) -> Result<(), CreateError> {
-    let fail = |error| CreateError::Read { path: path.to_path_buf(), error };
+fn walk(
+    path: &Path,
+    components: &mut Vec<String>,
+    found: &mut Vec<Found>,
+) -> Result<(), CreateError> {
+    let fail = |error| CreateError::Read {
+        path: path.to_path_buf(),
+        error,
+    };
     let metadata = fs::metadata(path).map_err(fail)?;
     if metadata.is_file() {
         // Opened so that a file that cannot be read is refused now, not after others were hashed.
         fs::File::open(path).map_err(fail)?;
-        found.push(Found { path: path.to_path_buf(), components: components.clone(), length: metadata.len() });
+        found.push(Found {
+            path: path.to_path_buf(),
+            components: components.clone(),
+            length: metadata.len(),
+        });
         return Ok(());
     }
     if !metadata.is_dir() {
-        return Err(CreateError::NotAFile { path: path.to_path_buf() });
+        return Err(CreateError::NotAFile {
+            path: path.to_path_buf(),
+        });
     }
     if components.len() > MAX_DEPTH {
-        return Err(CreateError::TooDeep { path: path.to_path_buf() });
+        return Err(CreateError::TooDeep {
+            path: path.to_path_buf(),
+        });
     }
     let entries = fs::read_dir(path).map_err(fail)?;
-    let mut names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(fail)?;
+    let mut names = entries
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(fail)?;
     names.sort();
     for name in names {
         let path = path.join(&name);
-        let Some(name) = name.to_str() else { return Err(CreateError::Name { path }) };
+        let Some(name) = name.to_str() else {
+            return Err(CreateError::Name { path });
+        };
         components.push(name.to_owned());
         walk(&path, components, found)?;
         components.pop();

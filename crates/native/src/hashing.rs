@@ -37,7 +37,10 @@ pub(crate) async fn hash_pieces(
     mut progress: impl FnMut(Progress),
 ) -> Result<Vec<[u8; 20]>, StorageError> {
     let lengths = files.layout().lengths();
-    let total = wanted.ones().filter_map(|index| lengths.piece(index)).map(|piece| u64::from(lengths.piece_size(piece)));
+    let total = wanted
+        .ones()
+        .filter_map(|index| lengths.piece(index))
+        .map(|piece| u64::from(lengths.piece_size(piece)));
     let total = total.sum();
     let count = thread::available_parallelism().map_or(1, usize::from);
     let (sender, mut receiver) = mpsc::channel::<Result<(), StorageError>>(count);
@@ -61,7 +64,10 @@ pub(crate) async fn hash_pieces(
     }
     drop(sender);
     loop {
-        let told = |shared: &Shared| Progress { hashed: shared.hashed.load(Ordering::Relaxed), total };
+        let told = |shared: &Shared| Progress {
+            hashed: shared.hashed.load(Ordering::Relaxed),
+            total,
+        };
         match tokio::time::timeout(PROGRESS_INTERVAL, receiver.recv()).await {
             Ok(Some(result)) => result?,
             Ok(None) => {
@@ -99,7 +105,9 @@ impl Shared {
         let lengths = self.files.layout().lengths();
         let mut chunk = vec![0; CHUNK];
         while !self.stop.load(Ordering::Relaxed) {
-            let Some(piece) = lengths.piece(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let Some(piece) = lengths.piece(self.next.fetch_add(1, Ordering::Relaxed)) else {
+                break;
+            };
             if !self.wanted.get(piece.get()) {
                 continue;
             }
@@ -125,7 +133,8 @@ impl Shared {
         while begin < size && !self.stop.load(Ordering::Relaxed) {
             let length = (size - begin).min(chunk.len());
             let (part, _) = chunk.split_at_mut(length);
-            self.files.read(self.files.position(piece, begin as u32), part)?;
+            self.files
+                .read(self.files.position(piece, begin as u32), part)?;
             sha.update(&*part);
             begin += length;
             self.hashed.fetch_add(length as u64, Ordering::Relaxed);

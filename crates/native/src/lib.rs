@@ -31,12 +31,13 @@ mod trackers;
 pub mod verify;
 
 pub use brackish_core::{
-    Event, Existing, PeerStats, StorageError, TorrentId, TorrentState, TorrentStats, TrackerStats, TrackerStatus, Via,
+    Event, Existing, PeerStats, StorageError, TorrentId, TorrentState, TorrentStats, TrackerStats,
+    TrackerStatus, Via,
 };
 pub use config::{Allocation, NodeConfig};
 pub use create::{CreateError, CreateOptions};
 pub use node::{Node, NodeError};
 pub use source::{Source, SourceError};
-pub use storage::map::{Place, StorageMap, StorageMapError};
+pub use storage::map::{Place, StorageMap};
 pub use torrent::{Add, AddError, Torrent, TorrentError};
 pub use verify::VerifyError;

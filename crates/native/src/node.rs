@@ -51,7 +51,10 @@ impl Node {
     /// Starts a node: its threads run and its port is open when this returns.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let (engine, started) = engine::start(config).await?;
-        Ok(Self { engine: Arc::new(engine), started })
+        Ok(Self {
+            engine: Arc::new(engine),
+            started,
+        })
     }
 
     /// The TCP port on which peers are accepted.

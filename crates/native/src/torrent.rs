@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Event, Existing, PeerStats, StorageError, TorrentId, TorrentState, TorrentStats,
-    TrackerStats,
+    AddTorrent, AddTorrentError, Event, Existing, PeerStats, StorageError, TorrentId, TorrentState,
+    TorrentStats, TrackerStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, InfoHash};
@@ -88,24 +88,49 @@ impl Torrent {
         if let (Place::Map(map), Source::Metainfo(metainfo)) = (&add.place, &add.source)
             && map.len() != metainfo.info.files().len()
         {
-            return Err(AddError::FileCount { expected: metainfo.info.files().len(), given: map.len() });
+            return Err(AddError::FileCount {
+                expected: metainfo.info.files().len(),
+                given: map.len(),
+            });
         }
         let mut peers = add.peers;
         let (source, mut trackers) = match add.source {
-            Source::Metainfo(metainfo) => (brackish_core::Source::Info(metainfo.info), metainfo.trackers),
+            Source::Metainfo(metainfo) => (
+                brackish_core::Source::Info(metainfo.info),
+                metainfo.trackers,
+            ),
             Source::Magnet(magnet) => {
                 peers.extend(resolve(&magnet.peers).await);
-                let source = brackish_core::Source::Magnet { info_hash, name: magnet.name };
-                (source, magnet.trackers.into_iter().map(|url| vec![url]).collect())
+                let source = brackish_core::Source::Magnet {
+                    info_hash,
+                    name: magnet.name,
+                };
+                (
+                    source,
+                    magnet.trackers.into_iter().map(|url| vec![url]).collect(),
+                )
             }
         };
         trackers.extend(add.extra_trackers.into_iter().map(|url| vec![url]));
-        let session = AddTorrent { source, trackers, peers, existing: add.existing };
+        let session = AddTorrent {
+            source,
+            trackers,
+            peers,
+            existing: add.existing,
+        };
         let (reply, answer) = oneshot::channel();
-        let command = Command::Add { add: Box::new(session), place: add.place, reply };
+        let command = Command::Add {
+            add: Box::new(session),
+            place: add.place,
+            reply,
+        };
         engine.send(command).await.map_err(|_| AddError::Stopped)?;
         let registered = answer.await.map_err(|_| AddError::Stopped)??;
-        Ok(Self { engine: engine.clone(), info_hash, registered })
+        Ok(Self {
+            engine: engine.clone(),
+            info_hash,
+            registered,
+        })
     }
 
     /// The identity of the torrent in its node; events carry it.
@@ -125,7 +150,8 @@ impl Torrent {
 
     /// What happens to the torrent from now on. A receiver that falls far behind misses some.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.registered.events.subscribe()
+        let events = self.registered.events.upgrade();
+        events.map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
     }
 
     /// The `info` dictionary; `None` while a magnet link waits for its metadata.
@@ -136,19 +162,31 @@ impl Torrent {
     /// Waits for the `info` dictionary, which a magnet link gets from peers.
     pub async fn wait_metadata(&self) -> Result<Arc<Info>, TorrentError> {
         let mut info = self.registered.info.clone();
-        let found = info.wait_for(Option::is_some).await.map_err(|_| TorrentError::Removed)?;
+        let found = info
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| TorrentError::Removed)?;
         found.clone().ok_or(TorrentError::Removed)
     }
 
     /// Waits until every piece is verified.
     pub async fn wait_finished(&self) -> Result<(), TorrentError> {
         let mut stats = self.registered.stats.clone();
-        let ended = |stats: &TorrentStats| matches!(stats.state, TorrentState::Seeding | TorrentState::Failed);
-        let state = stats.wait_for(ended).await.map_err(|_| TorrentError::Removed)?.state;
+        let ended = |stats: &TorrentStats| {
+            matches!(stats.state, TorrentState::Seeding | TorrentState::Failed)
+        };
+        let state = stats
+            .wait_for(ended)
+            .await
+            .map_err(|_| TorrentError::Removed)?
+            .state;
         match state {
-            TorrentState::Failed => {
-                Err(self.registered.failure.borrow().clone().map_or(TorrentError::Removed, TorrentError::Storage))
-            }
+            TorrentState::Failed => Err(self
+                .registered
+                .failure
+                .borrow()
+                .clone()
+                .map_or(TorrentError::Removed, TorrentError::Storage)),
             _ => Ok(()),
         }
     }
@@ -156,19 +194,25 @@ impl Torrent {
     /// The figures of each connected peer.
     pub async fn peers(&self) -> Vec<PeerStats> {
         let torrent = self.id();
-        self.ask(|reply| Command::Peers { torrent, reply }).await.unwrap_or_default()
+        self.ask(|reply| Command::Peers { torrent, reply })
+            .await
+            .unwrap_or_default()
     }
 
     /// How each tracker stands.
     pub async fn trackers(&self) -> Vec<TrackerStats> {
         let torrent = self.id();
-        self.ask(|reply| Command::Trackers { torrent, reply }).await.unwrap_or_default()
+        self.ask(|reply| Command::Trackers { torrent, reply })
+            .await
+            .unwrap_or_default()
     }
 
     /// The verified pieces; `None` before the metadata.
     pub async fn verified(&self) -> Option<Bitfield> {
         let torrent = self.id();
-        self.ask(|reply| Command::Verified { torrent, reply }).await.flatten()
+        self.ask(|reply| Command::Verified { torrent, reply })
+            .await
+            .flatten()
     }
 
     /// Adds TCP peers to the peer set.

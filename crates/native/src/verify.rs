@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brackish_core::StorageError;
-use brackish_wire::metainfo::Metainfo;
 use brackish_wire::Bitfield;
+use brackish_wire::metainfo::Metainfo;
 
 use crate::config::Allocation;
 pub use crate::hashing::Progress;
@@ -75,7 +75,11 @@ pub enum VerifyError {
 impl Report {
     /// Whether every piece is right and every file has its length.
     pub fn is_complete(&self) -> bool {
-        self.bad_pieces.is_empty() && self.files.iter().all(|file| file.state == FileState::Complete)
+        self.bad_pieces.is_empty()
+            && self
+                .files
+                .iter()
+                .all(|file| file.state == FileState::Complete)
     }
 }
 
@@ -99,7 +103,11 @@ pub async fn verify(
         for piece in touched(&lengths, slot.offset + present, slot.length - present) {
             wanted.clear(piece);
         }
-        reports.push(FileReport { path: slot.path.clone(), length: slot.length, state });
+        reports.push(FileReport {
+            path: slot.path.clone(),
+            length: slot.length,
+            state,
+        });
         ranges.push(pieces);
     }
     let files = Files::new(layout, Allocation::Sparse, Arc::new(HandleCache::default()));
@@ -119,17 +127,28 @@ pub async fn verify(
             report.state = FileState::Damaged { pieces: bad as u32 };
         }
     }
-    Ok(Report { files: reports, verified, bad_pieces })
+    Ok(Report {
+        files: reports,
+        verified,
+        bad_pieces,
+    })
 }
 
 /// How a file is by its length alone, and how many of its bytes are there.
 fn look(path: &Path, length: u64) -> Result<(FileState, u64), VerifyError> {
-    let fail = |error| VerifyError::Read { path: path.to_path_buf(), error };
+    let fail = |error| VerifyError::Read {
+        path: path.to_path_buf(),
+        error,
+    };
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
             let actual = metadata.len();
             fs::File::open(path).map_err(fail)?;
-            let state = if actual == length { FileState::Complete } else { FileState::WrongLength { actual } };
+            let state = if actual == length {
+                FileState::Complete
+            } else {
+                FileState::WrongLength { actual }
+            };
             Ok((state, actual.min(length)))
         }
         Ok(_) => Err(fail(io::Error::other("not a file"))),
@@ -141,7 +160,9 @@ fn look(path: &Path, length: u64) -> Result<(FileState, u64), VerifyError> {
 /// The pieces that have a byte of the stretch.
 fn touched(lengths: &brackish_wire::Lengths, offset: u64, length: u64) -> std::ops::Range<u32> {
     let first = lengths.piece_at(offset);
-    let last = length.checked_sub(1).and_then(|most| lengths.piece_at(offset + most));
+    let last = length
+        .checked_sub(1)
+        .and_then(|most| lengths.piece_at(offset + most));
     match (first, last) {
         (Some(first), Some(last)) => first.get()..last.get() + 1,
         _ => 0..0,

@@ -30,7 +30,13 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn new(layout: Layout, allocation: Allocation, handles: Arc<HandleCache>) -> Self {
         let store = handles.new_store();
-        Self { layout, allocation, handles, store, immediate: AtomicBool::new(true) }
+        Self {
+            layout,
+            allocation,
+            handles,
+            store,
+            immediate: AtomicBool::new(true),
+        }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -48,10 +54,17 @@ impl Files {
         if self.layout.root().is_none() {
             return Ok(());
         }
-        for (index, slot) in self.layout.files().iter().enumerate().filter(|(_, slot)| slot.stored) {
+        for (index, slot) in self
+            .layout
+            .files()
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.stored)
+        {
             if slot.length == 0 || self.allocation == Allocation::Full {
                 let file = self.open(index, true)?;
-                system::allocate(&file, slot.length).map_err(|error| failure(&slot.path, &error))?;
+                system::allocate(&file, slot.length)
+                    .map_err(|error| failure(&slot.path, &error))?;
             }
         }
         Ok(())
@@ -68,12 +81,14 @@ impl Files {
                 continue;
             };
             let file = self.open(segment.file, false)?;
-            system::read_exact_at(&file, part, segment.offset).map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => StorageError::Failed {
-                    place: slot.path.display().to_string(),
-                    reason: format!("the file is shorter than {} bytes", slot.length),
-                },
-                _ => failure(&slot.path, &error),
+            system::read_exact_at(&file, part, segment.offset).map_err(|error| {
+                match error.kind() {
+                    io::ErrorKind::UnexpectedEof => StorageError::Failed {
+                        place: slot.path.display().to_string(),
+                        reason: format!("the file is shorter than {} bytes", slot.length),
+                    },
+                    _ => failure(&slot.path, &error),
+                }
             })?;
         }
         Ok(())
@@ -93,7 +108,9 @@ impl Files {
                 part.fill(0);
                 continue;
             }
-            let Some(file) = self.handles.get(self.store, segment.file, false) else { return false };
+            let Some(file) = self.handles.get(self.store, segment.file, false) else {
+                return false;
+            };
             match system::read_immediately(&file, part, segment.offset) {
                 Immediate::Done => {}
                 Immediate::WouldWait => return false,
@@ -111,7 +128,9 @@ impl Files {
         let length = blocks.iter().map(|block| block.len() as u64).sum();
         let mut segments = self.layout.segments(offset, length);
         if let (Some(segment), None) = (segments.next(), segments.next()) {
-            let Some(slot) = self.stored(segment) else { return Ok(()) };
+            let Some(slot) = self.stored(segment) else {
+                return Ok(());
+            };
             let file = self.open(segment.file, true)?;
             let mut buffers: Vec<_> = blocks.iter().map(|block| IoSlice::new(block)).collect();
             return system::write_vectored_at(&file, &mut buffers, segment.offset)
@@ -131,9 +150,12 @@ impl Files {
         for segment in self.layout.segments(offset, block.len() as u64) {
             let (part, after) = rest.split_at(segment.length as usize);
             rest = after;
-            let Some(slot) = self.stored(segment) else { continue };
+            let Some(slot) = self.stored(segment) else {
+                continue;
+            };
             let file = self.open(segment.file, true)?;
-            system::write_all_at(&file, part, segment.offset).map_err(|error| failure(&slot.path, &error))?;
+            system::write_all_at(&file, part, segment.offset)
+                .map_err(|error| failure(&slot.path, &error))?;
         }
         Ok(())
     }
@@ -145,7 +167,10 @@ impl Files {
 
     /// The file of a stretch, unless it is one that is not stored.
     fn stored(&self, segment: Segment) -> Option<&Slot> {
-        self.layout.files().get(segment.file).filter(|slot| slot.stored)
+        self.layout
+            .files()
+            .get(segment.file)
+            .filter(|slot| slot.stored)
     }
 
     /// The open file at `index`, opened now if it is not, and made if it is to be written.
@@ -154,9 +179,15 @@ impl Files {
             return Ok(file);
         }
         let Some(slot) = self.layout.files().get(index) else {
-            return Err(StorageError::Failed { place: format!("file {index}"), reason: "there is no such file".into() });
+            return Err(StorageError::Failed {
+                place: format!("file {index}"),
+                reason: "there is no such file".into(),
+            });
         };
-        let file = Arc::new(self.open_anew(slot, write).map_err(|error| failure(&slot.path, &error))?);
+        let file = Arc::new(
+            self.open_anew(slot, write)
+                .map_err(|error| failure(&slot.path, &error))?,
+        );
         self.handles.put(self.store, index, write, file.clone());
         Ok(file)
     }
@@ -164,7 +195,10 @@ impl Files {
     fn open_anew(&self, slot: &Slot, write: bool) -> io::Result<File> {
         let Some(root) = self.layout.root() else {
             return match write {
-                true => Err(io::Error::new(io::ErrorKind::PermissionDenied, "a file that is shared is not written")),
+                true => Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "a file that is shared is not written",
+                )),
                 false => File::open(&slot.path),
             };
         };
@@ -175,7 +209,12 @@ impl Files {
         if let Some(parent) = slot.path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&slot.path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&slot.path)?;
         if file.metadata()?.len() > slot.length {
             // It is another file's remains: what is longer than the torrent says is never its file.
             file.set_len(slot.length)?;
@@ -197,7 +236,10 @@ pub(super) fn stay_inside(root: &Path, below: &[String]) -> io::Result<()> {
         if metadata.is_symlink() && !leads_inside(root, &path) {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                format!("the symbolic link {} leads out of the folder", path.display()),
+                format!(
+                    "the symbolic link {} leads out of the folder",
+                    path.display()
+                ),
             ));
         }
     }
@@ -216,6 +258,9 @@ pub(crate) fn failure(path: &Path, error: &io::Error) -> StorageError {
     let place = path.display().to_string();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full { place },
-        _ => StorageError::Failed { place, reason: error.to_string() },
+        _ => StorageError::Failed {
+            place,
+            reason: error.to_string(),
+        },
     }
 }

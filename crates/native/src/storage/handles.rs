@@ -42,7 +42,10 @@ impl HandleCache {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.clock += 1;
         let now = open.clock;
-        let handle = open.files.get_mut(&(store, index)).filter(|handle| handle.writable || !writable)?;
+        let handle = open
+            .files
+            .get_mut(&(store, index))
+            .filter(|handle| handle.writable || !writable)?;
         handle.used = now;
         Some(handle.file.clone())
     }
@@ -53,11 +56,22 @@ impl HandleCache {
         open.clock += 1;
         let used = open.clock;
         if open.files.len() >= MAX_OPEN
-            && let Some(oldest) = open.files.iter().min_by_key(|(_, handle)| handle.used).map(|(key, _)| *key)
+            && let Some(oldest) = open
+                .files
+                .iter()
+                .min_by_key(|(_, handle)| handle.used)
+                .map(|(key, _)| *key)
         {
             open.files.remove(&oldest);
         }
-        open.files.insert((store, index), Handle { file, writable, used });
+        open.files.insert(
+            (store, index),
+            Handle {
+                file,
+                writable,
+                used,
+            },
+        );
     }
 
     /// Closes the files of a store, once the jobs that use them are done.

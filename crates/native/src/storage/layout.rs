@@ -48,35 +48,62 @@ impl Layout {
         let files = info.files().iter().enumerate().map(|(index, file)| {
             let mut below_root = Vec::new();
             let path = match place {
-                Place::Map(map) => map.path(index).map_or_else(|| file.path.iter().collect(), PathBuf::from),
+                Place::Map(map) => map
+                    .path(index)
+                    .map_or_else(|| file.path.iter().collect(), PathBuf::from),
                 Place::Directory(directory) => {
                     if info.is_multi_file() {
                         below_root.push(info.name().to_owned());
                     }
                     below_root.extend(file.path.iter().cloned());
-                    below_root.iter().fold(directory.clone(), |path, component| path.join(component))
+                    below_root
+                        .iter()
+                        .fold(directory.clone(), |path, component| path.join(component))
                 }
             };
             let stored = file.kind == FileKind::File;
-            Slot { path, below_root, offset: file.offset, length: file.length, stored }
+            Slot {
+                path,
+                below_root,
+                offset: file.offset,
+                length: file.length,
+                stored,
+            }
         });
         let files = files.collect();
         let root = match place {
             Place::Directory(directory) => Some(directory.clone()),
             Place::Map(_) => None,
         };
-        Self { lengths: info.lengths(), files, root }
+        Self {
+            lengths: info.lengths(),
+            files,
+            root,
+        }
     }
 
     /// Files that follow each other in a torrent to be, where they are now.
-    pub(crate) fn of_paths(lengths: Lengths, paths: impl IntoIterator<Item = (PathBuf, u64)>) -> Self {
+    pub(crate) fn of_paths(
+        lengths: Lengths,
+        paths: impl IntoIterator<Item = (PathBuf, u64)>,
+    ) -> Self {
         let mut offset = 0;
         let files = paths.into_iter().map(|(path, length)| {
-            let slot = Slot { path, below_root: Vec::new(), offset, length, stored: true };
+            let slot = Slot {
+                path,
+                below_root: Vec::new(),
+                offset,
+                length,
+                stored: true,
+            };
             offset += length;
             slot
         });
-        Self { lengths, files: files.collect(), root: None }
+        Self {
+            lengths,
+            files: files.collect(),
+            root: None,
+        }
     }
 
     /// The folder that no path may leave, and below which files may be made; `None` where the
@@ -98,14 +125,21 @@ impl Layout {
     /// The stretches of files that hold `length` bytes from `offset` of the torrent.
     pub(crate) fn segments(&self, offset: u64, length: u64) -> impl Iterator<Item = Segment> + '_ {
         let end = offset.saturating_add(length);
-        let first = self.files.partition_point(|file| file.offset + file.length <= offset);
+        let first = self
+            .files
+            .partition_point(|file| file.offset + file.length <= offset);
         let files = self.files.iter().enumerate().skip(first);
-        files.take_while(move |(_, file)| file.offset < end).filter(|(_, file)| file.length > 0).map(
-            move |(index, file)| {
+        files
+            .take_while(move |(_, file)| file.offset < end)
+            .filter(|(_, file)| file.length > 0)
+            .map(move |(index, file)| {
                 let from = offset.max(file.offset);
                 let to = end.min(file.offset + file.length);
-                Segment { file: index, offset: from - file.offset, length: to - from }
-            },
-        )
+                Segment {
+                    file: index,
+                    offset: from - file.offset,
+                    length: to - from,
+                }
+            })
     }
 }

@@ -30,15 +30,38 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Make ready and look at the files of a torrent.
-    Open { torrent: TorrentId, files: Arc<Files>, info: Arc<Info> },
+    Open {
+        torrent: TorrentId,
+        files: Arc<Files>,
+        info: Arc<Info>,
+    },
     /// Read blocks that follow each other.
-    Read { torrent: TorrentId, files: Arc<Files>, run: ReadRun },
+    Read {
+        torrent: TorrentId,
+        files: Arc<Files>,
+        run: ReadRun,
+    },
     /// Write a block.
-    Write { job: JobId, torrent: TorrentId, files: Arc<Files>, piece: PieceIndex, begin: u32, data: Bytes },
+    Write {
+        job: JobId,
+        torrent: TorrentId,
+        files: Arc<Files>,
+        piece: PieceIndex,
+        begin: u32,
+        data: Bytes,
+    },
     /// Hash a piece as the jobs before leave it.
-    Hash { job: JobId, torrent: TorrentId, files: Arc<Files>, piece: PieceIndex },
+    Hash {
+        job: JobId,
+        torrent: TorrentId,
+        files: Arc<Files>,
+        piece: PieceIndex,
+    },
     /// Forget the torrent; it gets no more jobs.
-    Close { torrent: TorrentId, files: Arc<Files> },
+    Close {
+        torrent: TorrentId,
+        files: Arc<Files>,
+    },
 }
 
 /// Reads of one piece that follow each other, done as one.
@@ -58,13 +81,25 @@ pub(crate) struct ReadRun {
 #[derive(Debug)]
 pub(crate) enum Done {
     /// A torrent's files were looked at.
-    Opened { torrent: TorrentId, result: Result<Presence, StorageError> },
+    Opened {
+        torrent: TorrentId,
+        result: Result<Presence, StorageError>,
+    },
     /// A block was read.
-    Read { job: JobId, result: Result<Bytes, StorageError> },
+    Read {
+        job: JobId,
+        result: Result<Bytes, StorageError>,
+    },
     /// A block was written.
-    Written { job: JobId, result: Result<(), StorageError> },
+    Written {
+        job: JobId,
+        result: Result<(), StorageError>,
+    },
     /// A piece was hashed.
-    Hashed { job: JobId, result: Result<[u8; 20], StorageError> },
+    Hashed {
+        job: JobId,
+        result: Result<[u8; 20], StorageError>,
+    },
 }
 
 /// Jobs of one worker. Not bounded here: the session bounds its writes by `Config::store_budget`,
@@ -91,7 +126,9 @@ pub(super) struct Answers {
 impl Pool {
     /// Starts the workers.
     pub(crate) fn start() -> io::Result<Self> {
-        let count = thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+        let count = thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MAX_WORKERS);
         let answers = Arc::new(Answers::default());
         let workers: Vec<_> = (0..count).map(|_| Arc::new(Queue::default())).collect();
         let mut threads = Vec::with_capacity(count);
@@ -100,7 +137,11 @@ impl Pool {
             let builder = thread::Builder::new().name(format!("brackish-disk{index}"));
             threads.push(builder.spawn(move || worker.run())?);
         }
-        Ok(Self { workers, threads, answers })
+        Ok(Self {
+            workers,
+            threads,
+            answers,
+        })
     }
 
     /// How many workers there are.
@@ -127,7 +168,11 @@ impl Pool {
 
     /// Takes what is done into `into`, which must be empty.
     pub(crate) fn take_done(&self, into: &mut Vec<Done>) {
-        let mut done = self.answers.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut done = self
+            .answers
+            .done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *done, into);
     }
 
@@ -159,7 +204,10 @@ impl Queue {
     }
 
     fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.filled.notify_one();
     }
 
@@ -170,7 +218,10 @@ impl Queue {
             if state.closed {
                 return false;
             }
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         into.extend(state.jobs.drain(..));
         true

@@ -26,7 +26,11 @@ pub(crate) fn look(files: &Files, info: &Info) -> Result<Presence, StorageError>
         }
         let present = length_there(files, slot)?;
         if present < slot.length {
-            clear_touched(&mut there, files, slot.offset + present..slot.offset + slot.length);
+            clear_touched(
+                &mut there,
+                files,
+                slot.offset + present..slot.offset + slot.length,
+            );
         }
         if present == 0 {
             continue;
@@ -37,7 +41,11 @@ pub(crate) fn look(files: &Files, info: &Info) -> Result<Presence, StorageError>
             clear_hole(&mut there, files, info, range, &mut zeros);
         }
     }
-    Ok(if there.is_empty() { Presence::Nothing } else { Presence::Maybe(there) })
+    Ok(if there.is_empty() {
+        Presence::Nothing
+    } else {
+        Presence::Maybe(there)
+    })
 }
 
 /// The length of the file as it is, 0 if it is not there.
@@ -52,7 +60,11 @@ fn length_there(files: &Files, slot: &Slot) -> Result<u64, StorageError> {
             place: slot.path.display().to_string(),
             reason: "it is there, and is not a file".into(),
         }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && files.layout().root().is_some() => Ok(0),
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && files.layout().root().is_some() =>
+        {
+            Ok(0)
+        }
         Err(error) => Err(fail(error)),
     }
 }
@@ -60,8 +72,10 @@ fn length_there(files: &Files, slot: &Slot) -> Result<u64, StorageError> {
 /// Clears every piece that has a byte in `range` of the torrent.
 fn clear_touched(there: &mut Bitfield, files: &Files, range: Range<u64>) {
     let lengths = files.layout().lengths();
-    let (Some(first), Some(last)) = (lengths.piece_at(range.start), lengths.piece_at(range.end.saturating_sub(1)))
-    else {
+    let (Some(first), Some(last)) = (
+        lengths.piece_at(range.start),
+        lengths.piece_at(range.end.saturating_sub(1)),
+    ) else {
         return;
     };
     for piece in first.get()..=last.get() {
@@ -71,15 +85,27 @@ fn clear_touched(there: &mut Bitfield, files: &Files, range: Range<u64>) {
 
 /// Clears every piece that lies wholly in the hole, unless it is right as zeros: a sparse file may
 /// be complete.
-fn clear_hole(there: &mut Bitfield, files: &Files, info: &Info, hole: Range<u64>, zeros: &mut Zeros) {
+fn clear_hole(
+    there: &mut Bitfield,
+    files: &Files,
+    info: &Info,
+    hole: Range<u64>,
+    zeros: &mut Zeros,
+) {
     let lengths = files.layout().lengths();
-    let (Some(first), Some(last)) = (lengths.piece_at(hole.start), lengths.piece_at(hole.end.saturating_sub(1))) else {
+    let (Some(first), Some(last)) = (
+        lengths.piece_at(hole.start),
+        lengths.piece_at(hole.end.saturating_sub(1)),
+    ) else {
         return;
     };
     for piece in (first.get()..=last.get()).filter_map(|index| lengths.piece(index)) {
         let start = lengths.piece_offset(piece);
         let size = lengths.piece_size(piece);
-        if start >= hole.start && start + u64::from(size) <= hole.end && !zeros.is_hash_of(size, info, piece) {
+        if start >= hole.start
+            && start + u64::from(size) <= hole.end
+            && !zeros.is_hash_of(size, info, piece)
+        {
             there.clear(piece.get());
         }
     }
@@ -93,7 +119,11 @@ struct Zeros {
 
 impl Zeros {
     fn is_hash_of(&mut self, size: u32, info: &Info, piece: PieceIndex) -> bool {
-        let known = self.hashes.iter().find(|(of, _)| *of == size).map(|(_, hash)| *hash);
+        let known = self
+            .hashes
+            .iter()
+            .find(|(of, _)| *of == size)
+            .map(|(_, hash)| *hash);
         let hash = known.unwrap_or_else(|| {
             let mut sha = Sha1::new();
             let mut rest = size as usize;

@@ -60,7 +60,11 @@ pub(crate) fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<
 }
 
 /// Writes all the buffers, one after the other, at `offset` of the file.
-pub(crate) fn write_vectored_at(file: &File, buffers: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+pub(crate) fn write_vectored_at(
+    file: &File,
+    buffers: &mut [IoSlice<'_>],
+    offset: u64,
+) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         let (mut rest, mut offset) = (buffers, offset);

@@ -55,7 +55,14 @@ struct Block {
 
 impl Worker {
     pub(super) fn new(queue: Arc<Queue>, answers: Arc<Answers>) -> Self {
-        Self { queue, answers, hashing: HashMap::new(), held: 0, done: Vec::new(), chunk: Vec::new() }
+        Self {
+            queue,
+            answers,
+            hashing: HashMap::new(),
+            held: 0,
+            done: Vec::new(),
+            chunk: Vec::new(),
+        }
     }
 
     /// Works until the queue is closed and empty.
@@ -68,11 +75,17 @@ impl Worker {
             let mut jobs = batch.drain(..).peekable();
             let mut blocks = Vec::new();
             while let Some(job) = jobs.next() {
-                if let Job::Write { job, torrent, files, piece, begin, data } = job {
+                if let Job::Write {
+                    job,
+                    torrent,
+                    files,
+                    piece,
+                    begin,
+                    data,
+                } = job
+                {
                     blocks.push(Block { job, begin, data });
-                    let goes_on = |next: &Job| {
-                        matches!(next, Job::Write { torrent: of, piece: index, .. } if (*of, *index) == (torrent, piece))
-                    };
+                    let goes_on = |next: &Job| matches!(next, Job::Write { torrent: of, piece: index, .. } if (*of, *index) == (torrent, piece));
                     if !jobs.peek().is_some_and(goes_on) {
                         self.write(torrent, &files, piece, &mut blocks);
                     }
@@ -86,12 +99,21 @@ impl Worker {
 
     fn perform(&mut self, job: Job) {
         match job {
-            Job::Open { torrent, files, info } => {
+            Job::Open {
+                torrent,
+                files,
+                info,
+            } => {
                 let result = files.prepare().and_then(|()| presence::look(&files, &info));
                 self.done.push(Done::Opened { torrent, result });
             }
             Job::Read { files, run, .. } => self.read(&files, run),
-            Job::Hash { job, torrent, files, piece } => {
+            Job::Hash {
+                job,
+                torrent,
+                files,
+                piece,
+            } => {
                 let result = self.hash(torrent, &files, piece);
                 self.done.push(Done::Hashed { job, result });
             }
@@ -100,8 +122,20 @@ impl Worker {
                 files.close();
             }
             // Writes are taken by `run`, joined.
-            Job::Write { job, torrent, files, piece, begin, data } => {
-                self.write(torrent, &files, piece, &mut vec![Block { job, begin, data }]);
+            Job::Write {
+                job,
+                torrent,
+                files,
+                piece,
+                begin,
+                data,
+            } => {
+                self.write(
+                    torrent,
+                    &files,
+                    piece,
+                    &mut vec![Block { job, begin, data }],
+                );
             }
         }
     }
@@ -111,14 +145,23 @@ impl Worker {
         match files.read(files.position(run.piece, run.begin), &mut buffer) {
             Ok(()) => self.done.extend(run.split(buffer.freeze())),
             Err(error) => {
-                let failed = run.jobs.iter().map(|(job, _)| Done::Read { job: *job, result: Err(error.clone()) });
+                let failed = run.jobs.iter().map(|(job, _)| Done::Read {
+                    job: *job,
+                    result: Err(error.clone()),
+                });
                 self.done.extend(failed);
             }
         }
     }
 
     /// Writes blocks of one piece that came without a hash between them; leaves `blocks` empty.
-    fn write(&mut self, torrent: TorrentId, files: &Files, piece: PieceIndex, blocks: &mut Vec<Block>) {
+    fn write(
+        &mut self,
+        torrent: TorrentId,
+        files: &Files,
+        piece: PieceIndex,
+        blocks: &mut Vec<Block>,
+    ) {
         // Stable, so that of two blocks for one place the later one lasts.
         blocks.sort_by_key(|block| block.begin);
         let mut rest = blocks.as_slice();
@@ -134,10 +177,15 @@ impl Worker {
             let data: Vec<Bytes> = run.iter().map(|block| block.data.clone()).collect();
             let result = files.write(files.position(piece, first.begin), &data);
             match &result {
-                Ok(()) => run.iter().for_each(|block| self.advance((torrent, piece), block)),
+                Ok(()) => run
+                    .iter()
+                    .for_each(|block| self.advance((torrent, piece), block)),
                 Err(_) => self.forget(|key| *key == (torrent, piece)),
             }
-            self.done.extend(run.iter().map(|block| Done::Written { job: block.job, result: result.clone() }));
+            self.done.extend(run.iter().map(|block| Done::Written {
+                job: block.job,
+                result: result.clone(),
+            }));
         }
         blocks.clear();
     }
@@ -175,8 +223,16 @@ impl Worker {
     }
 
     /// The hash of a piece; what is not in it yet comes from the blocks held or from the file.
-    fn hash(&mut self, torrent: TorrentId, files: &Files, piece: PieceIndex) -> Result<[u8; 20], StorageError> {
-        let mut hashing = self.hashing.remove(&(torrent, piece)).unwrap_or_else(Hashing::new);
+    fn hash(
+        &mut self,
+        torrent: TorrentId,
+        files: &Files,
+        piece: PieceIndex,
+    ) -> Result<[u8; 20], StorageError> {
+        let mut hashing = self
+            .hashing
+            .remove(&(torrent, piece))
+            .unwrap_or_else(Hashing::new);
         self.held -= hashing.held_bytes();
         let size = files.layout().lengths().piece_size(piece);
         while hashing.next < size {
@@ -185,10 +241,18 @@ impl Worker {
                 continue;
             }
             hashing.held = hashing.held.split_off(&hashing.next);
-            let until = hashing.held.keys().next().copied().unwrap_or(size).min(size);
+            let until = hashing
+                .held
+                .keys()
+                .next()
+                .copied()
+                .unwrap_or(size)
+                .min(size);
             let length = READ_CHUNK.min((until - hashing.next) as usize);
             self.chunk.resize(READ_CHUNK, 0);
-            let Some(chunk) = self.chunk.get_mut(..length) else { break };
+            let Some(chunk) = self.chunk.get_mut(..length) else {
+                break;
+            };
             files.read(files.position(piece, hashing.next), chunk)?;
             hashing.update(chunk);
         }
@@ -209,7 +273,11 @@ impl Worker {
 
 impl Hashing {
     fn new() -> Self {
-        Self { sha: Sha1::new(), next: 0, held: BTreeMap::new() }
+        Self {
+            sha: Sha1::new(),
+            next: 0,
+            held: BTreeMap::new(),
+        }
     }
 
     fn update(&mut self, data: &[u8]) {
@@ -242,7 +310,10 @@ impl ReadRun {
     pub(crate) fn split(&self, mut data: Bytes) -> impl Iterator<Item = Done> {
         self.jobs.iter().map(move |(job, length)| {
             let block = data.split_to((*length as usize).min(data.len()));
-            Done::Read { job: *job, result: Ok(block) }
+            Done::Read {
+                job: *job,
+                result: Ok(block),
+            }
         })
     }
 }

@@ -1,0 +1,363 @@
+//! The stack of the `webrtc` crate.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use tokio::sync::{Notify, mpsc};
+use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
+    SettingEngine, SettingEngineBuilder, StatsSelector,
+};
+
+use super::addresses;
+use super::ice::IceServers;
+use super::runtime::RtcRuntime;
+use super::{Channel, ChannelEvent, RtcError, Stack};
+
+/// Longest time for candidates; what there is by then is sent. STUN servers answer in a tenth of it.
+const GATHERING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a pair of candidates is checked. The crate's 200 ms makes connecting twice as long.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Most checks of a pair. Together with the interval about as long as the crate's own 7 of 200 ms:
+/// pages may need seconds until they have applied our answer.
+const MAX_CHECKS: u16 = 250;
+
+/// Silence after which a connection counts as interrupted, and then as lost.
+const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
+const LOST_AFTER: Duration = Duration::from_secs(15);
+
+/// How often an idle connection says that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// Largest message taken, in bytes: Chromium's own ceiling.
+const MAX_MESSAGE: u32 = 256 << 10;
+
+/// Largest message that a peer takes if its SDP does not say (RFC 8841).
+const DEFAULT_MAX_MESSAGE: usize = 64 << 10;
+
+/// The send window is looked at again after this long, should the event be missed that it opened.
+const WINDOW_RECHECK: Duration = Duration::from_millis(50);
+
+/// Data channels that a peer may open before one is looked at; the first one is used.
+const MAX_WAITING_CHANNELS: usize = 4;
+
+/// Makes connections with the `webrtc` crate.
+pub(super) struct WebRtcStack {
+    runtime: Arc<RtcRuntime>,
+    ice_servers: IceServers,
+}
+
+/// What the crate's threads tell of a connection.
+struct Handler {
+    gathered: Notify,
+    channels: mpsc::Sender<Arc<dyn DataChannel>>,
+    lost: AtomicBool,
+    state: Notify,
+}
+
+struct PeerChannel {
+    connection: Arc<dyn PeerConnection>,
+    handler: Arc<Handler>,
+    incoming: RefCell<mpsc::Receiver<Arc<dyn DataChannel>>>,
+    channel: RefCell<Option<Arc<dyn DataChannel>>>,
+    low: Notify,
+    window: Cell<usize>,
+    max_message: Cell<usize>,
+}
+
+impl WebRtcStack {
+    pub(super) fn new(ice_servers: IceServers) -> Self {
+        Self {
+            runtime: Arc::new(RtcRuntime::new()),
+            ice_servers,
+        }
+    }
+
+    async fn build(&self, mdns: MulticastDnsMode) -> Result<PeerChannel, RtcError> {
+        let (channels, incoming) = mpsc::channel(MAX_WAITING_CHANNELS);
+        let handler = Arc::new(Handler {
+            gathered: Notify::new(),
+            channels,
+            lost: AtomicBool::new(false),
+            state: Notify::new(),
+        });
+        let connection = PeerConnectionBuilder::new()
+            .with_configuration(
+                RTCConfigurationBuilder::default()
+                    .with_ice_servers(self.ice_servers.0.clone())
+                    .build(),
+            )
+            .with_setting_engine(settings(mdns))
+            .with_runtime(self.runtime.clone())
+            .with_handler(handler.clone())
+            .with_udp_addrs(addresses::local())
+            .build()
+            .await?;
+        Ok(PeerChannel {
+            connection: Arc::new(connection),
+            handler,
+            incoming: RefCell::new(incoming),
+            channel: RefCell::default(),
+            low: Notify::new(),
+            window: Cell::new(0),
+            max_message: Cell::new(DEFAULT_MAX_MESSAGE),
+        })
+    }
+
+    async fn offer(&self) -> Result<(PeerChannel, String), RtcError> {
+        // Names of browsers are looked up in answers to them only: what looks them up is one more
+        // socket, and an offer mostly waits for nobody.
+        let peer = self.build(MulticastDnsMode::Disabled).await?;
+        let channel = peer
+            .connection
+            .create_data_channel("brackish", None)
+            .await?;
+        *peer.channel.borrow_mut() = Some(channel);
+        let offer = peer.connection.create_offer(None).await?;
+        let sdp = peer.gather(offer).await?;
+        Ok((peer, sdp))
+    }
+
+    async fn answer(&self, offer: &str) -> Result<(PeerChannel, String), RtcError> {
+        let peer = match offer.contains(".local ") {
+            // Without multicast names cannot be looked up; the browser's own checks arrive anyway.
+            true => match self.build(MulticastDnsMode::QueryOnly).await {
+                Ok(peer) => peer,
+                Err(_) => self.build(MulticastDnsMode::Disabled).await?,
+            },
+            false => self.build(MulticastDnsMode::Disabled).await?,
+        };
+        peer.max_message.set(max_message(offer));
+        peer.connection
+            .set_remote_description(RTCSessionDescription::offer(offer.to_owned())?)
+            .await?;
+        let answer = peer.connection.create_answer(None).await?;
+        let sdp = peer.gather(answer).await?;
+        Ok((peer, sdp))
+    }
+}
+
+impl Stack for WebRtcStack {
+    fn make<'a>(
+        &'a self,
+        offer: Option<&'a str>,
+    ) -> LocalBoxFuture<'a, Result<(Rc<dyn Channel>, String), RtcError>> {
+        async move {
+            let (peer, sdp) = match offer {
+                Some(offer) => self.answer(offer).await?,
+                None => self.offer().await?,
+            };
+            Ok((Rc::new(peer) as Rc<dyn Channel>, sdp))
+        }
+        .boxed_local()
+    }
+}
+
+impl PeerChannel {
+    /// Applies the local description and waits for its candidates.
+    async fn gather(&self, description: RTCSessionDescription) -> Result<String, RtcError> {
+        self.connection.set_local_description(description).await?;
+        let complete = tokio::time::timeout(GATHERING_TIMEOUT, self.handler.gathered.notified())
+            .await
+            .is_ok();
+        let description = self
+            .connection
+            .local_description()
+            .await
+            .ok_or(RtcError::Gathering)?;
+        match complete || description.sdp.contains("a=candidate") {
+            true => Ok(description.sdp),
+            false => Err(RtcError::Gathering),
+        }
+    }
+
+    /// The data channel, once there is one.
+    async fn channel(&self) -> Option<Arc<dyn DataChannel>> {
+        if let Some(channel) = self.channel.borrow().clone() {
+            return Some(channel);
+        }
+        let channel =
+            std::future::poll_fn(|context| self.incoming.borrow_mut().poll_recv(context)).await;
+        self.channel.borrow_mut().clone_from(&channel);
+        channel
+    }
+
+    /// What an event of the crate is to the engine; `None` for what only matters here.
+    fn translate(&self, event: Option<DataChannelEvent>) -> Option<ChannelEvent> {
+        match event {
+            Some(DataChannelEvent::OnOpen) => Some(ChannelEvent::Open),
+            Some(DataChannelEvent::OnMessage(message)) => {
+                Some(ChannelEvent::Message(message.data.freeze()))
+            }
+            Some(DataChannelEvent::OnBufferedAmountLow) => {
+                self.low.notify_one();
+                None
+            }
+            Some(DataChannelEvent::OnClosing | DataChannelEvent::OnClose) | None => {
+                Some(ChannelEvent::Closed("closed by the peer".to_owned()))
+            }
+            Some(DataChannelEvent::OnError) => {
+                Some(ChannelEvent::Closed("the data channel failed".to_owned()))
+            }
+            Some(_) => None,
+        }
+    }
+
+    async fn send_within(&self, message: BytesMut, window: usize) -> Result<(), RtcError> {
+        let channel = self.channel.borrow().clone().ok_or(RtcError::Ended)?;
+        if self.window.replace(window) != window {
+            // Some are still on their way when sending goes on, so that the path never runs empty.
+            let low = u32::try_from(window / 4 * 3).unwrap_or(u32::MAX);
+            channel.set_buffered_amount_low_threshold(low).await?;
+        }
+        while channel.outstanding_bytes().await? >= window {
+            // Either way it is looked at again.
+            let _ = tokio::time::timeout(WINDOW_RECHECK, self.low.notified()).await;
+        }
+        Ok(channel.send(message).await?)
+    }
+
+    async fn measure(&self) -> Option<Duration> {
+        let report = self
+            .connection
+            .get_stats(Instant::now(), StatsSelector::None)
+            .await;
+        let used = report
+            .candidate_pairs()
+            .max_by_key(|pair| pair.bytes_sent)?;
+        (used.current_round_trip_time > 0.0)
+            .then(|| Duration::try_from_secs_f64(used.current_round_trip_time).ok())?
+    }
+}
+
+impl Channel for PeerChannel {
+    fn apply_answer<'a>(&'a self, sdp: &'a str) -> LocalBoxFuture<'a, Result<(), RtcError>> {
+        async move {
+            self.max_message.set(max_message(sdp));
+            let answer = RTCSessionDescription::answer(sdp.to_owned())?;
+            Ok(self.connection.set_remote_description(answer).await?)
+        }
+        .boxed_local()
+    }
+
+    fn next(&self) -> LocalBoxFuture<'_, ChannelEvent> {
+        async move {
+            let event = async {
+                loop {
+                    let Some(channel) = self.channel().await else {
+                        return ChannelEvent::Closed("no data channel".to_owned());
+                    };
+                    if let Some(event) = self.translate(channel.poll().await) {
+                        return event;
+                    }
+                }
+            };
+            let lost = async {
+                while !self.handler.lost.load(Ordering::Acquire) {
+                    self.handler.state.notified().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                event = event => event,
+                () = lost => ChannelEvent::Closed("the WebRTC connection was lost".to_owned()),
+            }
+        }
+        .boxed_local()
+    }
+
+    fn try_next(&self) -> Option<ChannelEvent> {
+        let channel = self.channel.borrow().clone()?;
+        loop {
+            let event = channel.poll().now_or_never()?;
+            if let Some(event) = self.translate(event) {
+                return Some(event);
+            }
+        }
+    }
+
+    fn send(&self, message: BytesMut, window: usize) -> LocalBoxFuture<'_, Result<(), RtcError>> {
+        self.send_within(message, window).boxed_local()
+    }
+
+    fn max_message(&self) -> usize {
+        self.max_message.get()
+    }
+
+    fn round_trip(&self) -> LocalBoxFuture<'_, Option<Duration>> {
+        self.measure().boxed_local()
+    }
+
+    fn close(&self) -> LocalBoxFuture<'_, ()> {
+        async move {
+            // It is over, however it goes.
+            let _ = self.connection.close().await;
+        }
+        .boxed_local()
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        // Gathering ends with an empty candidate.
+        if event.candidate.address.is_empty() {
+            self.gathered.notify_one();
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.gathered.notify_one();
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        if matches!(
+            state,
+            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed
+        ) {
+            self.lost.store(true, Ordering::Release);
+            self.state.notify_one();
+        }
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        // A peer that opens one channel after the other has more than it needs.
+        let _ = self.channels.try_send(channel);
+    }
+}
+
+fn settings(mdns: MulticastDnsMode) -> SettingEngine {
+    SettingEngineBuilder::new()
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
+        .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(LOST_AFTER), Some(KEEP_ALIVE))
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE))
+        .with_include_loopback_candidate(true)
+        .with_multicast_dns_mode(mdns)
+        .build()
+}
+
+/// The longest message that the writer of the SDP takes: `a=max-message-size`, where 0 means any.
+fn max_message(sdp: &str) -> usize {
+    let value = sdp
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("a=max-message-size:"));
+    match value.and_then(|value| value.trim().parse().ok()) {
+        Some(0) => usize::MAX,
+        Some(size) => size,
+        None => DEFAULT_MAX_MESSAGE,
+    }
+}

@@ -15,10 +15,12 @@ const TEST_LIMIT = seconds(180);
 
 /**
  * A test whose name is the sentence it proves. `body` gets a Scope; all that was opened in it is closed afterwards, last
- * opened first, and when the test fails the logs of what ran are printed.
+ * opened first, and when the test fails the logs of what ran are printed. Tests marked `fast` are those that
+ * `cargo xtask test --fast` runs.
  */
-export function proves(sentence, body, { limit = TEST_LIMIT, ...options } = {}) {
-  test(sentence, { timeout: limit, ...options }, async (t) => {
+export function proves(sentence, body, { limit = TEST_LIMIT, fast = false } = {}) {
+  if (process.env.BRACKISH_TEST_FAST && !fast) return;
+  test(sentence, { timeout: limit }, async (t) => {
     const scope = new Scope();
     // A test that node:test times out never returns here: its scope is closed by the signal.
     t.signal.addEventListener('abort', () => void scope.close());

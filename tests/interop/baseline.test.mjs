@@ -5,19 +5,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 
 import { aria2Download, aria2Seed } from '../harness/aria2.mjs';
-import { MiB, randomFile, sha256 } from '../harness/files.mjs';
+import { NAME, content } from '../harness/content.mjs';
+import { sha256 } from '../harness/files.mjs';
 import { libtorrent } from '../harness/libtorrent.mjs';
 import { proves } from '../harness/scope.mjs';
-import { makeTorrent } from '../harness/torrent.mjs';
 import { bittorrentTracker } from '../harness/tracker.mjs';
 import { transmission } from '../harness/transmission.mjs';
 import { webtorrentPage } from '../harness/webtorrent.mjs';
-
-async function content(scope, trackers, size = 8 * MiB) {
-  const folder = await scope.folder('seed');
-  const path = await randomFile(join(folder, 'content.bin'), size);
-  return { folder, path, hash: await sha256(path), torrent: await makeTorrent(path, { trackers }) };
-}
 
 proves('aria2 downloads from a transmission seed through an HTTP tracker', async (scope) => {
   const tracker = await bittorrentTracker(scope);
@@ -28,7 +22,7 @@ proves('aria2 downloads from a transmission seed through an HTTP tracker', async
   const into = await scope.folder('leech');
   const leecher = await aria2Download(scope, torrent, into);
   assert.equal(await leecher.exited, 0);
-  assert.equal(await sha256(join(into, 'content.bin')), hash);
+  assert.equal(await sha256(join(into, NAME)), hash);
 });
 
 proves('libtorrent downloads from an aria2 seed over TCP', async (scope) => {
@@ -38,7 +32,7 @@ proves('libtorrent downloads from an aria2 seed over TCP', async (scope) => {
   const into = await scope.folder('leech');
   const leecher = await libtorrent(scope, torrent, into);
   await leecher.finished();
-  assert.equal(await sha256(join(into, 'content.bin')), hash);
+  assert.equal(await sha256(join(into, NAME)), hash);
 });
 
 proves('a webtorrent page downloads from a webtorrent page', async (scope) => {

@@ -1,0 +1,95 @@
+/** What the page and its Worker say to each other. */
+
+import type { ErrorCode } from './error.js';
+import type { PeerInfo, Storage, TorrentState, TrackerInfo } from './types.js';
+
+/** From the page to the Worker. */
+export type Command =
+  | {
+      type: 'start';
+      wasmUrl: string | undefined;
+      storage: 'auto' | 'opfs' | 'memory';
+      namespace: string;
+      maxPeers: number;
+    }
+  | { type: 'call'; id: number; method: keyof Calls; args: unknown[] }
+  | { type: 'cursor'; torrent: number; piece: number | undefined }
+  | { type: 'description'; connection: number; sdp: string }
+  | { type: 'channel'; connection: number; channel: RTCDataChannel }
+  | { type: 'relay'; connection: number; port: MessagePort }
+  | { type: 'closed'; connection: number; reason: string };
+
+/** What is known of a torrent once it is accepted: info-hash, name, magnet link. */
+export type Accepted = [infoHash: string, name: string, magnet: string];
+
+/** What the page asks of the Worker and waits for. The first argument is the page's number for the torrent. */
+export interface Calls {
+  addTorrentFile: (torrent: number, bytes: Uint8Array, trackers: string[]) => Accepted;
+  addMagnet: (torrent: number, link: string, trackers: string[]) => Accepted;
+  seed: (
+    torrent: number,
+    files: Blob[],
+    paths: string[],
+    name: string,
+    pieceLength: number,
+    trackers: string[],
+  ) => Accepted;
+  remove: (torrent: number, deleteData: boolean) => void;
+  read: (torrent: number, offset: number, length: number) => Uint8Array<ArrayBuffer>;
+  blob: (torrent: number, file: number) => Blob;
+  shutDown: () => void;
+}
+
+/** An error on its way. */
+export interface Fault {
+  code: ErrorCode | 'duplicate';
+  message: string;
+}
+
+/** The files of a torrent; `files` holds place in the list, path, length and offset of each in turn. */
+export interface Metadata {
+  name: string;
+  length: number;
+  pieceLength: number;
+  pieceCount: number;
+  files: (number | string)[];
+  torrentFile: Uint8Array;
+  magnet: string;
+}
+
+/** The figures of a torrent, its peers and trackers. */
+export interface Figures {
+  state: TorrentState;
+  verified: number;
+  checkedPieces: number;
+  downloaded: number;
+  uploaded: number;
+  downloadRate: number;
+  uploadRate: number;
+  peers: PeerInfo[];
+  trackers: TrackerInfo[];
+}
+
+/** What happens to a torrent. */
+export type TorrentNews =
+  | { news: 'hashed'; fraction: number }
+  | { news: 'metadata'; metadata: Metadata }
+  | { news: 'stored'; medium: Storage | 'files' }
+  | { news: 'pieces'; pieces: Uint8Array }
+  | { news: 'piece'; piece: number }
+  | { news: 'finished' }
+  | { news: 'figures'; figures: Figures }
+  | { news: 'warning'; fault: Fault }
+  | { news: 'failed'; fault: Fault };
+
+/** From the Worker to the page. */
+export type Message =
+  | { type: 'started'; storage: Storage; peerId: string }
+  | { type: 'failed'; fault: Fault }
+  | { type: 'result'; id: number; value: unknown }
+  | { type: 'refused'; id: number; fault: Fault }
+  | { type: 'makeOffer'; connection: number }
+  | { type: 'makeAnswer'; connection: number; offer: string }
+  | { type: 'applyAnswer'; connection: number; answer: string }
+  | { type: 'closeConnection'; connection: number }
+  | ({ type: 'torrent'; torrent: number } & TorrentNews);

@@ -1,0 +1,185 @@
+/**
+ * The Worker's script: loads the engine, hands it what the page asks, and tells the page what the
+ * engine says. It decides nothing.
+ */
+
+import init, { Engine } from 'brackish-engine';
+import type { Command, Fault, Message, TorrentNews } from './protocol.js';
+import type { PeerInfo, TorrentState, TrackerInfo } from './types.js';
+
+/** Milliseconds between two sets of figures. */
+const REPORT_EVERY = 500;
+
+/** Random bytes that an engine is made with. */
+const RANDOM_BYTES = 44;
+
+interface Scope {
+  postMessage(message: Message, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<Command>) => void) | null;
+}
+
+const page = self as unknown as Scope;
+let engine: Engine | undefined;
+
+page.onmessage = ({ data }) => {
+  switch (data.type) {
+    case 'start':
+      start(data).catch((error) => page.postMessage({ type: 'failed', fault: asFault(error) }));
+      break;
+    case 'call':
+      void call(data);
+      break;
+    case 'cursor':
+      engine?.setCursor(data.torrent, data.piece);
+      break;
+    case 'description':
+      engine?.description(data.connection, data.sdp);
+      break;
+    case 'channel':
+      engine?.channel(data.connection, data.channel);
+      break;
+    case 'relay':
+      engine?.relay(data.connection, data.port);
+      break;
+    case 'closed':
+      engine?.closed(data.connection, data.reason);
+      break;
+  }
+};
+
+async function start(command: Extract<Command, { type: 'start' }>): Promise<void> {
+  const url = command.wasmUrl ?? new URL('./brackish_bg.wasm', import.meta.url).href;
+  try {
+    await init({ module_or_path: url });
+  } catch (error) {
+    throw fault('no-worker', `the engine cannot be loaded from ${url}: ${asFault(error).message}`);
+  }
+  const folder = await openFolder(command.storage, command.namespace);
+  const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+  const made = new Engine(host, random, folder, command.maxPeers);
+  engine = made;
+  setInterval(() => made.report(), REPORT_EVERY);
+  page.postMessage({ type: 'started', storage: folder ? 'opfs' : 'memory', peerId: made.peerId() });
+}
+
+async function call({ id, method, args }: Extract<Command, { type: 'call' }>): Promise<void> {
+  try {
+    if (!engine) throw fault('internal', 'the engine has not started');
+    const value: unknown = await (engine[method] as (...args: unknown[]) => unknown)(...args);
+    const transfer = value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : [];
+    page.postMessage({ type: 'result', id, value }, transfer);
+  } catch (error) {
+    page.postMessage({ type: 'refused', id, fault: asFault(error) });
+  }
+}
+
+/** The folder in which torrents keep their data; none where the browser, or this page, has no file system. */
+async function openFolder(
+  storage: 'auto' | 'opfs' | 'memory',
+  namespace: string,
+): Promise<FileSystemDirectoryHandle | undefined> {
+  if (storage === 'memory') return undefined;
+  try {
+    if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) throw new Error('it is too old');
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle('brackish', { create: true });
+    return await folder.getDirectoryHandle(encodeURIComponent(namespace), { create: true });
+  } catch (error) {
+    if (storage === 'auto') return undefined;
+    const reason = self.isSecureContext ? asFault(error).message : 'the page is not on https or localhost';
+    throw fault('no-storage', `this browser gives the page no file system: ${reason}`);
+  }
+}
+
+// Posting to itself is the quickest way for a script to let everything that waits have its turn.
+const turns: (() => void)[] = [];
+const turn = new MessageChannel();
+turn.port1.onmessage = () => turns.shift()?.();
+
+let peers: PeerInfo[] = [];
+let trackers: TrackerInfo[] = [];
+
+/** What the engine calls; see `host.rs`. */
+const host = {
+  makeOffer: (connection: number) => page.postMessage({ type: 'makeOffer', connection }),
+  makeAnswer: (connection: number, offer: string) =>
+    page.postMessage({ type: 'makeAnswer', connection, offer }),
+  applyAnswer: (connection: number, answer: string) =>
+    page.postMessage({ type: 'applyAnswer', connection, answer }),
+  closeConnection: (connection: number) => page.postMessage({ type: 'closeConnection', connection }),
+
+  hashed: (torrent: number, fraction: number) => tell(torrent, { news: 'hashed', fraction }),
+  metadata: (
+    torrent: number,
+    name: string,
+    length: number,
+    pieceLength: number,
+    pieceCount: number,
+    files: (number | string)[],
+    torrentFile: Uint8Array,
+    magnet: string,
+  ) =>
+    tell(torrent, {
+      news: 'metadata',
+      metadata: { name, length, pieceLength, pieceCount, files, torrentFile, magnet },
+    }),
+  stored: (torrent: number, medium: 'opfs' | 'memory' | 'files') => tell(torrent, { news: 'stored', medium }),
+  pieces: (torrent: number, pieces: Uint8Array) => tell(torrent, { news: 'pieces', pieces }),
+  piece: (torrent: number, piece: number) => tell(torrent, { news: 'piece', piece }),
+  finished: (torrent: number) => tell(torrent, { news: 'finished' }),
+  peer: (id: string, client: string | undefined, figures: Float64Array) => {
+    const [downloadRate = 0, uploadRate = 0, downloaded = 0, uploaded = 0, progress = 0] = figures;
+    peers.push({ id, client: client ?? '', downloadRate, uploadRate, downloaded, uploaded, progress });
+  },
+  tracker: (url: string, status: TrackerInfo['status'], message: string) => {
+    trackers.push({ url, status, message });
+  },
+  figures: (torrent: number, state: TorrentState, figures: Float64Array) => {
+    const [verified = 0, checkedPieces = 0, downloaded = 0, uploaded = 0, downloadRate = 0, uploadRate = 0] =
+      figures;
+    tell(torrent, {
+      news: 'figures',
+      figures: {
+        state,
+        verified,
+        checkedPieces,
+        downloaded,
+        uploaded,
+        downloadRate,
+        uploadRate,
+        peers,
+        trackers,
+      },
+    });
+    peers = [];
+    trackers = [];
+  },
+  warning: (torrent: number, code: Fault['code'], message: string) =>
+    tell(torrent, { news: 'warning', fault: { code, message } }),
+  failed: (torrent: number, code: Fault['code'], message: string) =>
+    tell(torrent, { news: 'failed', fault: { code, message } }),
+
+  pause: () =>
+    new Promise<void>((resolve) => {
+      turns.push(resolve);
+      turn.port2.postMessage(null);
+    }),
+};
+
+function tell(torrent: number, news: TorrentNews): void {
+  page.postMessage({ type: 'torrent', torrent, ...news });
+}
+
+/** The engine's errors carry their code as their name. */
+function fault(code: Fault['code'], message: string): Error {
+  const error = new Error(message);
+  error.name = code;
+  return error;
+}
+
+const CODES = ['no-worker', 'no-storage', 'bad-torrent', 'storage-full', 'storage', 'read', 'removed', 'destroyed', 'duplicate'];
+
+function asFault(error: unknown): Fault {
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
+  return { code: CODES.includes(name) ? (name as Fault['code']) : 'internal', message };
+}

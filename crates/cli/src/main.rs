@@ -1,3 +1,61 @@
-//! Share, download and seed big files between browsers and BitTorrent clients.
+//! `brackish`: shares, downloads and seeds files between browsers and BitTorrent clients, and runs
+//! the tracker that brings them together.
+//!
+//! This crate is the person's side of the engine: the command line, what is printed, and the web
+//! app that `share` serves. Everything else is in `brackish-native` and `brackish-tracker`.
 
-fn main() {}
+mod addresses;
+mod args;
+mod commands;
+mod failure;
+mod format;
+mod json;
+mod print;
+mod signals;
+mod view;
+mod web;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.command.json();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            if json {
+                json::emit(&json::Event::Error {
+                    message: failure.to_string(),
+                });
+            }
+            print::error(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("cannot start", error))?;
+    let code = runtime.block_on(async {
+        match command {
+            Command::Share(args) => commands::share::run(args).await,
+            Command::Download(args) => commands::download::run(args).await,
+            Command::Seed(args) => commands::seed::run(args).await,
+            Command::Create(args) => commands::create::run(args).await,
+            Command::Info(args) => commands::info::run(args).await,
+            Command::Verify(args) => commands::verify::run(args).await,
+            Command::Tracker(args) => commands::tracker::run(args).await,
+        }
+    });
+    // What still blocks, such as a name lookup, must not hold up the end.
+    runtime.shutdown_background();
+    code
+}

@@ -1,0 +1,300 @@
+//! The command line: every subcommand, its flags and its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use brackish_wire::{BLOCK_LENGTH, MAX_PIECE_LENGTH};
+use clap::{Args, Parser, Subcommand};
+
+use crate::addresses;
+
+/// Share, download and seed big files between browsers and BitTorrent clients.
+#[derive(Debug, Parser)]
+#[command(
+    name = "brackish",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage.\n\
+                  `brackish COMMAND --help` has examples."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Share(ShareArgs),
+    Download(DownloadArgs),
+    Seed(SeedArgs),
+    Create(CreateArgs),
+    Info(InfoArgs),
+    Verify(VerifyArgs),
+    Tracker(TrackerArgs),
+}
+
+impl Command {
+    /// Whether events are printed as JSON.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Share(args) => args.peers.json,
+            Self::Download(args) => args.peers.json,
+            Self::Seed(args) => args.peers.json,
+            Self::Create(args) => args.json,
+            Self::Info(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Tracker(args) => args.json,
+        }
+    }
+}
+
+/// Share files or a folder from this machine: prints a link that any browser can open.
+///
+/// Hashes the files, then runs everything on one HTTP port: the page, the .torrent and a tracker.
+/// Browsers download over WebRTC, BitTorrent clients over TCP, and both help each other. Only what
+/// is given is shared; it is read where it is and never changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    brackish share film.mkv\n  \
+    brackish share photos/ notes.pdf --listen 127.0.0.1:9000\n  \
+    brackish share data/ --tracker wss://tracker.example.org")]
+pub struct ShareArgs {
+    /// Files and folders to share, together as one torrent.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Where to serve the page, the .torrent and the tracker [default: 0.0.0.0:8080, or the next
+    /// free port].
+    #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen)]
+    pub listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub peers: PeerArgs,
+}
+
+/// Download a torrent over TCP and WebRTC together.
+///
+/// What is in the folder already is checked and kept, so the same command goes on where it was.
+/// Ends with exit code 0 once every piece is verified.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    brackish download debian.torrent\n  \
+    brackish download 'magnet:?xt=urn:btih:...' -o ~/Downloads\n  \
+    brackish download http://192.168.1.20:8080/    (a page made by `brackish share`)\n  \
+    brackish download movie.torrent --seed         (bridges browsers and TCP clients)")]
+pub struct DownloadArgs {
+    /// A .torrent file, a magnet link, the URL of a .torrent, or the link of a share page.
+    #[arg(value_name = "TORRENT|MAGNET|URL")]
+    pub source: String,
+    /// Folder to download into.
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
+    /// Go on seeding once everything is there, until Ctrl-C.
+    #[arg(long)]
+    pub seed: bool,
+    #[command(flatten)]
+    pub peers: PeerArgs,
+}
+
+/// Seed files that are here already, over TCP and WebRTC together.
+///
+/// The files are checked first; missing or wrong pieces are an error.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  brackish seed debian.torrent ~/Downloads")]
+pub struct SeedArgs {
+    /// A .torrent file, a magnet link, or the URL of a .torrent.
+    #[arg(value_name = "TORRENT")]
+    pub source: String,
+    /// The folder that the torrent's file or folder is in.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    #[command(flatten)]
+    pub peers: PeerArgs,
+}
+
+/// Make a .torrent of a file or folder.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    brackish create film.mkv --announce wss://tracker.example.org\n  \
+    brackish create photos/ -o photos.torrent --piece-length 1M")]
+pub struct CreateArgs {
+    /// The file or folder.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// The .torrent to write [default: the name of PATH with .torrent, in the current folder].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Announce URL of a tracker; repeatable, each its own tier.
+    #[arg(long, value_name = "URL", value_parser = parse_tracker)]
+    pub announce: Vec<String>,
+    /// Bytes in a piece, a power of two from 16K to 512M [default: by the size].
+    #[arg(long, value_name = "N", value_parser = parse_piece_length)]
+    pub piece_length: Option<u32>,
+    /// Print a line of JSON per event.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Show what a torrent or magnet link says.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    brackish info debian.torrent\n  \
+    brackish info 'magnet:?xt=urn:btih:...' --json")]
+pub struct InfoArgs {
+    /// A .torrent file, a magnet link, or the URL of a .torrent.
+    #[arg(value_name = "TORRENT|MAGNET")]
+    pub source: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Compare files with a torrent, piece by piece.
+///
+/// Exit code 0 when everything is right, 1 when anything is missing or wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  brackish verify debian.torrent ~/Downloads")]
+pub struct VerifyArgs {
+    /// A .torrent file, or the URL of one.
+    #[arg(value_name = "TORRENT")]
+    pub source: String,
+    /// The folder that the torrent's file or folder is in.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Print a line of JSON per event.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Run a tracker for browsers (WebSocket) and BitTorrent clients (HTTP), as one swarm.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    brackish tracker\n  \
+    brackish tracker --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem")]
+pub struct TrackerArgs {
+    /// Where to listen [default: 0.0.0.0:8080, or the next free port].
+    #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen)]
+    pub listen: Option<SocketAddr>,
+    /// Certificate chain in PEM: serves wss: and https:.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Print a line of JSON per event.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What share, download and seed have in common.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    /// TCP port for peers [default: any free one].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// A TCP peer to connect to at once; repeatable.
+    #[arg(long = "peer", value_name = "HOST:PORT", value_parser = parse_peer)]
+    pub peers: Vec<String>,
+    /// Announce to this tracker as well; repeatable.
+    #[arg(long = "tracker", value_name = "URL", value_parser = parse_tracker)]
+    pub trackers: Vec<String>,
+    /// STUN or TURN server for WebRTC; repeatable [default: none on a local network, else a public
+    /// STUN server].
+    #[arg(long = "ice-server", value_name = "URL")]
+    pub ice_servers: Vec<String>,
+    /// Do not speak WebRTC with peers.
+    #[arg(long, conflicts_with = "no_tcp")]
+    pub no_webrtc: bool,
+    /// Do not speak TCP with peers.
+    #[arg(long)]
+    pub no_tcp: bool,
+    /// Print a line of JSON per event.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_peer(text: &str) -> Result<String, String> {
+    let port = text
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(1..)) => Ok(text.to_owned()),
+        _ => Err("expected HOST:PORT, such as 192.168.1.7:6881 or [::1]:6881".to_owned()),
+    }
+}
+
+fn parse_tracker(text: &str) -> Result<String, String> {
+    let scheme = text
+        .split_once("://")
+        .filter(|(_, rest)| !rest.is_empty())
+        .map(|(scheme, _)| scheme);
+    match scheme.map(str::to_ascii_lowercase).as_deref() {
+        Some("ws" | "wss" | "http" | "https" | "udp") => Ok(text.to_owned()),
+        _ => Err(
+            "expected a URL that begins with ws://, wss://, http://, https:// or udp://".to_owned(),
+        ),
+    }
+}
+
+fn parse_piece_length(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((end, 'k' | 'K')) => (&text[..end], 1 << 10),
+        Some((end, 'm' | 'M')) => (&text[..end], 1 << 20),
+        _ => (text, 1),
+    };
+    let length = digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    match length {
+        Some(length)
+            if length.is_power_of_two() && (BLOCK_LENGTH..=MAX_PIECE_LENGTH).contains(&length) =>
+        {
+            Ok(length)
+        }
+        _ => Err("expected a power of two from 16K (16384) to 512M".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_piece_length_may_have_a_unit_and_must_be_a_power_of_two() {
+        assert_eq!(parse_piece_length("262144"), Ok(262_144));
+        assert_eq!(parse_piece_length("256K"), Ok(262_144));
+        assert_eq!(parse_piece_length("1m"), Ok(1 << 20));
+        for wrong in [
+            "",
+            "K",
+            "8K",
+            "300000",
+            "1G",
+            "-16384",
+            "99999999999K",
+            "1é",
+        ] {
+            assert!(parse_piece_length(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_peer_needs_a_host_and_a_port() {
+        for right in ["127.0.0.1:1", "[::1]:6881", "seed.example.org:6881"] {
+            assert!(parse_peer(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "localhost", ":6881", "localhost:0", "localhost:70000"] {
+            assert!(parse_peer(wrong).is_err(), "{wrong}");
+        }
+    }
+}

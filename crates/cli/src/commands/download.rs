@@ -1,0 +1,155 @@
+//! `brackish download`: fetches a torrent, and with `--seed` stays.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use brackish_native::{Add, Node, Torrent, TorrentStats, source};
+use brackish_wire::metainfo::Info;
+
+use super::follow::{Ended, Until, follow};
+use super::peers;
+use crate::args::DownloadArgs;
+use crate::failure::Failure;
+use crate::format::{bytes, duration, percent, printable, rate};
+use crate::json::{self, Event, Ready};
+use crate::print;
+use crate::signals::Stop;
+use crate::view::{LiveView, Mode};
+
+/// Downloads until every piece is verified.
+pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
+    let mode = Mode::new(args.peers.json);
+    let source = source::load(magnet_within(&args.source)).await?;
+    let name = peers::name_of(&source);
+    let mut trackers = peers::trackers_of(&source);
+    trackers.extend(args.peers.trackers.iter().map(String::as_str));
+    let named_peers = peers::resolve(&args.peers.peers).await?;
+    let nowhere = trackers.is_empty() && named_peers.is_empty();
+    let node = peers::start_node(&args.peers, trackers).await?;
+    let stop = Stop::listen();
+    let info_hash = source.info_hash().to_string();
+    let mut add = Add::new(source, &args.output);
+    add.peers = named_peers;
+    add.extra_trackers = args.peers.trackers;
+    let torrent = node.add(add).await?;
+    if mode == Mode::Json {
+        json::emit(&Event::Ready(Ready {
+            info_hash: Some(info_hash),
+            name: Some(&name),
+            tcp_port: node.tcp_port(),
+            peer_id: Some(node.peer_id().to_string()),
+            ..Ready::default()
+        }));
+    }
+    let mut view = LiveView::new(mode, &name);
+    view.note(&format!(
+        "Downloading {}{}",
+        printable(&name),
+        port_note(&node)
+    ));
+    if nowhere {
+        view.note("It names no tracker and no peer: waiting for peers to come; --peer and --tracker name some.");
+    }
+    let started = Instant::now();
+    let ended = download(&torrent, &mut view, &stop, &name).await;
+    if let (Ok(stats), Some(info)) = (&ended, torrent.info()) {
+        finished(mode, &info, stats, started.elapsed(), &args.output);
+    }
+    let ended = match ended {
+        Ok(_) if args.seed => seed(&torrent, &mut view, &stop).await,
+        Ok(_) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    drop(view);
+    node.shutdown().await;
+    ended?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn download(
+    torrent: &Torrent,
+    view: &mut LiveView,
+    stop: &Stop,
+    name: &str,
+) -> Result<TorrentStats, Failure> {
+    let (ended, stats) = follow(torrent, view, stop, Until::Finished).await?;
+    view.last_figures(&stats);
+    match (ended, stats.total) {
+        (Ended::Reached, _) => Ok(stats),
+        (Ended::Stopped, 0) => Err(Failure::new(name, "stopped before its description came")),
+        (Ended::Stopped, total) => {
+            let done = percent(stats.verified, total);
+            Err(Failure::new(
+                name,
+                format_args!("stopped at {done}; the same command goes on from there"),
+            ))
+        }
+    }
+}
+
+/// Seeds until the person wants an end.
+pub async fn seed(torrent: &Torrent, view: &mut LiveView, stop: &Stop) -> Result<(), Failure> {
+    view.note("Seeding; Ctrl-C ends it.");
+    let (_, stats) = follow(torrent, view, stop, Until::Stopped).await?;
+    view.last_figures(&stats);
+    view.stopped();
+    Ok(())
+}
+
+fn finished(mode: Mode, info: &Info, stats: &TorrentStats, time: Duration, directory: &Path) {
+    let path = directory.join(info.name()).display().to_string();
+    if mode == Mode::Json {
+        json::emit(&Event::Finished {
+            info_hash: info.info_hash().to_string(),
+            name: info.name(),
+            path,
+            total: stats.total,
+            downloaded: stats.downloaded,
+            seconds: time.as_secs_f64(),
+        });
+        return;
+    }
+    let how = if stats.downloaded == 0 {
+        "was there already, every piece verified".to_owned()
+    } else {
+        let average = stats.downloaded as f64 / time.as_secs_f64().max(0.001);
+        format!(
+            "every piece verified, {} in {} ({})",
+            bytes(stats.downloaded),
+            duration(time),
+            rate(average as u64)
+        )
+    };
+    print::line(format_args!("{}: {how}", printable(&path)));
+}
+
+/// The link of a page may carry a magnet link after its `#`.
+fn magnet_within(text: &str) -> &str {
+    match text.split_once('#') {
+        Some((page, magnet)) if page.starts_with("http") && magnet.starts_with("magnet:") => magnet,
+        _ => text,
+    }
+}
+
+/// Where peers can connect to, for a person.
+pub fn port_note(node: &Node) -> String {
+    node.tcp_port().map_or_else(String::new, |port| {
+        format!(" (peers connect to TCP port {port})")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::magnet_within;
+
+    #[test]
+    fn the_link_of_a_page_stands_for_the_magnet_link_in_it() {
+        assert_eq!(magnet_within("http://host/#magnet:?xt=1"), "magnet:?xt=1");
+        assert_eq!(
+            magnet_within("http://host/a.torrent#top"),
+            "http://host/a.torrent#top"
+        );
+        assert_eq!(magnet_within("file#magnet:"), "file#magnet:");
+    }
+}

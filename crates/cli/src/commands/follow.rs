@@ -1,0 +1,172 @@
+//! Shows a running torrent until it is complete, fails, or the person wants an end.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use brackish_native::{Event, Torrent, TorrentState, TorrentStats, TrackerStatus};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::failure::Failure;
+use crate::format::printable;
+use crate::signals::Stop;
+use crate::view::LiveView;
+
+/// How often figures are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How long trackers and peers may take to give a first sign of life before a failing tracker is
+/// worth a line, or the end when there is nothing else.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When to stop following.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Every piece is verified. A torrent that nobody can be found for is given up.
+    Finished,
+    /// What is there has been looked at.
+    Checked,
+    /// The person says so.
+    Stopped,
+}
+
+/// Why following ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// What was waited for has come.
+    Reached,
+    /// The person wants an end.
+    Stopped,
+}
+
+/// Follows the torrent; its last figures come back too.
+pub async fn follow(
+    torrent: &Torrent,
+    view: &mut LiveView,
+    stop: &Stop,
+    until: Until,
+) -> Result<(Ended, TorrentStats), Failure> {
+    let mut stats = torrent.stats();
+    let mut events = torrent.events();
+    let mut ticks = tokio::time::interval(TICK);
+    let mut trackers = Trackers::new(until == Until::Finished);
+    loop {
+        let now = stats.borrow_and_update().clone();
+        if now.state == TorrentState::Failed {
+            torrent.wait_finished().await?;
+        }
+        let reached = match until {
+            Until::Finished => now.state == TorrentState::Seeding,
+            Until::Checked => {
+                matches!(now.state, TorrentState::Seeding | TorrentState::Downloading)
+            }
+            Until::Stopped => false,
+        };
+        if reached {
+            return Ok((Ended::Reached, now));
+        }
+        tokio::select! {
+            () = stop.requested() => return Ok((Ended::Stopped, now)),
+            changed = stats.changed() => {
+                if changed.is_err() {
+                    // The node is gone, and says why.
+                    torrent.wait_finished().await?;
+                    return Ok((Ended::Stopped, now));
+                }
+            }
+            event = events.recv() => match event {
+                Ok(event) => {
+                    view.event(&event);
+                    trackers.event(&event);
+                }
+                // Only figures matter then, and those come by themselves.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => {
+                    torrent.wait_finished().await?;
+                    return Ok((Ended::Stopped, now));
+                }
+            },
+            _ = ticks.tick() => {
+                view.figures(&now);
+                trackers.tick(torrent, &now, view).await?;
+            }
+        }
+    }
+}
+
+/// Which trackers fail, and whether anything else is there.
+struct Trackers {
+    started: Instant,
+    may_give_up: bool,
+    heard: bool,
+    failing: BTreeMap<String, Failing>,
+}
+
+struct Failing {
+    reason: String,
+    told: bool,
+}
+
+impl Trackers {
+    fn new(may_give_up: bool) -> Self {
+        Self {
+            started: Instant::now(),
+            may_give_up,
+            heard: false,
+            failing: BTreeMap::new(),
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::TrackerFailed { url, reason, .. } => {
+                let failing = self.failing.entry(url.clone()).or_insert(Failing {
+                    reason: String::new(),
+                    told: false,
+                });
+                failing.reason.clone_from(reason);
+            }
+            Event::TrackerAnnounced { url, .. } => {
+                self.failing.remove(url);
+                self.heard = true;
+            }
+            Event::PeerConnected { .. } => self.heard = true,
+            _ => {}
+        }
+    }
+
+    async fn tick(
+        &mut self,
+        torrent: &Torrent,
+        stats: &TorrentStats,
+        view: &LiveView,
+    ) -> Result<(), Failure> {
+        if self.failing.values().all(|failing| failing.told) && (self.heard || !self.may_give_up) {
+            return Ok(());
+        }
+        if self.started.elapsed() < PATIENCE || self.failing.is_empty() {
+            return Ok(());
+        }
+        if self.may_give_up && !self.heard && stats.known_peers == 0 {
+            let known = torrent.trackers().await;
+            let all_fail = known
+                .iter()
+                .all(|tracker| matches!(tracker.status, TrackerStatus::Failed(_)));
+            if all_fail && let Some((url, failing)) = self.failing.first_key_value() {
+                return Err(Failure::new(
+                    url,
+                    format_args!(
+                        "{}, and no other way to find peers is known",
+                        failing.reason
+                    ),
+                ));
+            }
+        }
+        for (url, failing) in self.failing.iter_mut().filter(|(_, failing)| !failing.told) {
+            view.note(&printable(&format!(
+                "tracker {url}: {} (is tried again by itself)",
+                failing.reason
+            )));
+            failing.told = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! The subcommands, one file each.
+
+pub mod create;
+pub mod download;
+mod follow;
+pub mod info;
+mod peers;
+pub mod seed;
+pub mod share;
+pub mod tracker;
+pub mod verify;

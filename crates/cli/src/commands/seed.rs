@@ -1,0 +1,85 @@
+//! `brackish seed`: gives what is here to others.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use brackish_native::{Add, Torrent, TorrentState, source};
+
+use super::download::{port_note, seed};
+use super::follow::{Ended, Until, follow};
+use super::peers;
+use crate::args::SeedArgs;
+use crate::failure::Failure;
+use crate::format::{count, printable};
+use crate::json::{self, Event, Ready};
+use crate::signals::Stop;
+use crate::view::{LiveView, Mode};
+
+/// Checks what is there, then seeds it until the person wants an end.
+pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
+    let mode = Mode::new(args.peers.json);
+    let source = source::load(&args.source).await?;
+    let name = peers::name_of(&source);
+    if !args.directory.is_dir() {
+        return Err(Failure::new(args.directory.display(), "not a folder"));
+    }
+    let mut trackers = peers::trackers_of(&source);
+    trackers.extend(args.peers.trackers.iter().map(String::as_str));
+    let named_peers = peers::resolve(&args.peers.peers).await?;
+    let node = peers::start_node(&args.peers, trackers).await?;
+    let stop = Stop::listen();
+    let info_hash = source.info_hash().to_string();
+    let mut add = Add::new(source, &args.directory);
+    add.peers = named_peers;
+    add.extra_trackers = args.peers.trackers;
+    let torrent = node.add(add).await?;
+    let mut view = LiveView::new(mode, &name);
+    let ready = || {
+        json::emit(&Event::Ready(Ready {
+            info_hash: Some(info_hash),
+            name: Some(&name),
+            tcp_port: node.tcp_port(),
+            peer_id: Some(node.peer_id().to_string()),
+            ..Ready::default()
+        }));
+    };
+    let ended = match check(&torrent, &mut view, &stop, &args.directory).await {
+        Ok(Ended::Stopped) => Ok(()),
+        Ok(Ended::Reached) => {
+            if mode == Mode::Json {
+                ready();
+            }
+            view.note(&format!(
+                "{}: every piece verified{}",
+                printable(&name),
+                port_note(&node)
+            ));
+            seed(&torrent, &mut view, &stop).await
+        }
+        Err(failure) => Err(failure),
+    };
+    drop(view);
+    node.shutdown().await;
+    ended?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until what is there was looked at; a seed must have everything.
+async fn check(
+    torrent: &Torrent,
+    view: &mut LiveView,
+    stop: &Stop,
+    directory: &Path,
+) -> Result<Ended, Failure> {
+    let (ended, stats) = follow(torrent, view, stop, Until::Checked).await?;
+    if ended == Ended::Reached && stats.state != TorrentState::Seeding {
+        let missing = stats.pieces.saturating_sub(stats.verified_pieces);
+        let why = format!(
+            "{} of {} missing or wrong; `brackish download --seed` fetches what is not there",
+            missing,
+            count(stats.pieces.into(), "piece")
+        );
+        return Err(Failure::new(directory.display(), why));
+    }
+    Ok(ended)
+}

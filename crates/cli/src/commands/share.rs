@@ -1,0 +1,228 @@
+//! `brackish share`: one process with the page, the tracker, the `.torrent` and a seed in it.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use brackish_native::create::create;
+use brackish_native::{Add, CreateOptions, Existing, Node, Place, Source, StorageMap, Torrent};
+use brackish_tracker::server::{Server, ServerConfig};
+use brackish_wire::magnet::Magnet;
+use brackish_wire::metainfo::Metainfo;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::follow::{Until, follow};
+use super::peers;
+use crate::addresses;
+use crate::args::{PeerArgs, ShareArgs};
+use crate::failure::Failure;
+use crate::format::{bytes, count, printable};
+use crate::json::{self, Event, Ready};
+use crate::print;
+use crate::signals::Stop;
+use crate::view::{HashingView, LiveView, Mode};
+use crate::web::Site;
+
+/// Shares until the person wants an end.
+pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
+    let mode = Mode::new(args.peers.json);
+    // Taken first, so that a port in use is told before minutes of hashing.
+    let listener = addresses::listen(args.listen).await?;
+    let listening = listener
+        .local_addr()
+        .map_err(|error| Failure::new("the listening address", error))?;
+    let named_peers = peers::resolve(&args.peers.peers).await?;
+    let node =
+        peers::start_node(&args.peers, args.peers.trackers.iter().map(String::as_str)).await?;
+    let (metainfo, map) = hash(&args, mode).await?;
+    let name = metainfo.info.name().to_owned();
+    let site = Arc::new(Site::new(
+        metainfo.clone(),
+        listening,
+        addresses::hosts(listening),
+        args.peers.ice_servers.clone(),
+    ));
+    let stop = Stop::listen();
+    let web = Web::start(listener, &site)?;
+    let torrent = add(
+        &node,
+        &args.peers,
+        metainfo.clone(),
+        map,
+        listening,
+        named_peers,
+    )
+    .await?;
+    announce(mode, &metainfo, &site, &node);
+    let mut view = LiveView::new(mode, &name);
+    let ended = serve(&torrent, &mut view, &stop).await;
+    drop(view);
+    // The node leaves its trackers, so its own is closed after it.
+    node.shutdown().await;
+    web.stop().await;
+    ended?;
+    if mode == Mode::Json {
+        json::emit(&Event::Stopped);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(torrent: &Torrent, view: &mut LiveView, stop: &Stop) -> Result<(), Failure> {
+    let (_, stats) = follow(torrent, view, stop, Until::Stopped).await?;
+    view.last_figures(&stats);
+    if stats.uploaded > 0 {
+        view.note(&format!("Served {}.", bytes(stats.uploaded)));
+    }
+    Ok(())
+}
+
+async fn hash(args: &ShareArgs, mode: Mode) -> Result<(Metainfo, StorageMap), Failure> {
+    let what = match args.paths.as_slice() {
+        [path] => path.to_string_lossy().into_owned(),
+        paths => count(paths.len() as u64, "path"),
+    };
+    let mut view = HashingView::new(mode, &what);
+    let options = CreateOptions {
+        trackers: args
+            .peers
+            .trackers
+            .iter()
+            .map(|url| vec![url.clone()])
+            .collect(),
+        ..CreateOptions::default()
+    };
+    Ok(create(&args.paths, options, |progress| view.update(progress)).await?)
+}
+
+async fn add(
+    node: &Node,
+    args: &PeerArgs,
+    metainfo: Metainfo,
+    map: StorageMap,
+    listening: SocketAddr,
+    named_peers: Vec<SocketAddr>,
+) -> Result<Torrent, Failure> {
+    let own = addresses::own(listening);
+    let mut trackers = Vec::new();
+    if !args.no_webrtc {
+        trackers.push(format!("ws://{own}/announce"));
+    }
+    if !args.no_tcp {
+        trackers.push(format!("http://{own}/announce"));
+    }
+    let torrent = node.add(Add {
+        source: Source::Metainfo(metainfo),
+        place: Place::Map(map),
+        existing: Existing::AllVerified,
+        peers: named_peers,
+        extra_trackers: trackers,
+    });
+    Ok(torrent.await?)
+}
+
+/// Says where everything is.
+fn announce(mode: Mode, metainfo: &Metainfo, site: &Site, node: &Node) {
+    let info = &metainfo.info;
+    let pages = site.pages();
+    let url = pages.first().cloned().unwrap_or_default();
+    let magnet = Magnet {
+        name: Some(info.name().to_owned()),
+        trackers: site.trackers(),
+        ..Magnet::new(info.info_hash())
+    };
+    let magnet = magnet.to_string();
+    let total = info.lengths().total();
+    if mode == Mode::Json {
+        json::emit(&Event::Ready(Ready {
+            url: Some(url),
+            urls: pages,
+            magnet: Some(magnet),
+            torrent: Some(site.torrent_url()),
+            trackers: site.trackers(),
+            info_hash: Some(info.info_hash().to_string()),
+            name: Some(info.name()),
+            total: Some(total),
+            tcp_port: node.tcp_port(),
+            peer_id: Some(node.peer_id().to_string()),
+        }));
+        return;
+    }
+    let files = count(info.files().len() as u64, "file");
+    print::line(format_args!(
+        "\nSharing {} ({}, {files})\n",
+        printable(info.name()),
+        bytes(total)
+    ));
+    for (index, page) in pages.iter().enumerate() {
+        let here = if page.contains("//localhost:") {
+            "  (on this machine)"
+        } else {
+            ""
+        };
+        print::line(format_args!(
+            "  {:<8} {page}{here}",
+            if index == 0 { "Open" } else { "" }
+        ));
+    }
+    print::line(format_args!("  {:<8} {magnet}", "Magnet"));
+    print::line(format_args!("  {:<8} {}", "Torrent", site.torrent_url()));
+    if let Some(port) = node.tcp_port() {
+        print::line(format_args!("  {:<8} TCP port {port}", "Peers"));
+    }
+    if print::stdout_is_terminal() {
+        print_qr(&url);
+    }
+    print::line(
+        "\nAnyone who has the link and reaches this machine can download. Ctrl-C ends it.\n",
+    );
+}
+
+/// A code to photograph, in half blocks: dark on light whatever the terminal's colours are.
+fn print_qr(url: &str) {
+    use qrcode::render::unicode::Dense1x2;
+    use qrcode::{EcLevel, QrCode};
+
+    let Ok(code) = QrCode::with_error_correction_level(url, EcLevel::L) else {
+        return;
+    };
+    let image = code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Dark)
+        .light_color(Dense1x2::Light)
+        .build();
+    print::line("");
+    for row in image.lines() {
+        print::line(format_args!("  \x1b[38;5;231;48;5;16m{row}\x1b[0m"));
+    }
+}
+
+/// The HTTP server in a task of its own.
+struct Web {
+    stop: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Web {
+    fn start(listener: TcpListener, site: &Arc<Site>) -> Result<Self, Failure> {
+        let site = Arc::clone(site);
+        let server = Server::new(
+            ServerConfig::default(),
+            Some(Arc::new(move |request| site.respond(&request))),
+        )?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                // A sender that is gone means the same.
+                let _ = stopped.await;
+            };
+            server.serve(listener, stopped).await;
+        });
+        Ok(Self { stop, task })
+    }
+
+    async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}

@@ -1,0 +1,191 @@
+//! The lines of `--json`: one object per event, told apart by its `event`. docs/cli.md describes
+//! each.
+
+use brackish_native::TorrentStats;
+use serde::Serialize;
+
+use crate::print;
+
+/// Something that a script may want to know.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event<'a> {
+    Hashing {
+        hashed: u64,
+        total: u64,
+    },
+    Ready(Ready<'a>),
+    Metadata {
+        info_hash: String,
+        name: &'a str,
+        total: u64,
+        files: usize,
+        pieces: u32,
+    },
+    Checked {
+        verified_pieces: u32,
+    },
+    Progress(Figures),
+    Peer(Peer<'a>),
+    PieceFailed {
+        piece: u32,
+    },
+    Tracker {
+        url: &'a str,
+        seeds: Option<u32>,
+        leeches: Option<u32>,
+    },
+    TrackerFailed {
+        url: &'a str,
+        reason: &'a str,
+    },
+    Finished {
+        info_hash: String,
+        name: &'a str,
+        path: String,
+        total: u64,
+        downloaded: u64,
+        seconds: f64,
+    },
+    Created {
+        path: String,
+        info_hash: String,
+        name: &'a str,
+        total: u64,
+        pieces: u32,
+        piece_length: u32,
+        magnet: String,
+    },
+    Info(super::commands::info::Description),
+    File {
+        path: String,
+        length: u64,
+        state: &'a str,
+    },
+    Verified {
+        complete: bool,
+        pieces: u32,
+        verified_pieces: u32,
+        bad_pieces: &'a [u32],
+    },
+    TrackerProgress {
+        swarms: usize,
+        web_peers: usize,
+        tcp_peers: usize,
+        connections: usize,
+    },
+    Stopped,
+    Error {
+        message: String,
+    },
+}
+
+/// That a command now does what it was asked to.
+#[derive(Debug, Default, Serialize)]
+pub struct Ready<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub magnet: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub torrent: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trackers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_id: Option<String>,
+}
+
+/// What became of a peer. What is not known is left out.
+#[derive(Debug, Serialize)]
+pub struct Peer<'a> {
+    pub action: PeerAction,
+    /// The same for all events of one connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What became of a peer, in a word.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerAction {
+    Connected,
+    Disconnected,
+    Banned,
+}
+
+/// The figures of a torrent, once a second.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    pub state: &'static str,
+    pub progress: f64,
+    pub total: u64,
+    pub verified: u64,
+    pub pieces: u32,
+    pub verified_pieces: u32,
+    pub checked_pieces: u32,
+    pub downloaded: u64,
+    pub uploaded: u64,
+    pub downloaded_web: u64,
+    pub uploaded_web: u64,
+    pub wasted: u64,
+    pub download_rate: u64,
+    pub upload_rate: u64,
+    pub web_peers: usize,
+    pub tcp_peers: usize,
+    pub seeds: usize,
+    pub known_peers: usize,
+}
+
+impl From<&TorrentStats> for Figures {
+    fn from(stats: &TorrentStats) -> Self {
+        Self {
+            state: crate::view::state_name(stats.state),
+            progress: if stats.total == 0 {
+                0.0
+            } else {
+                stats.verified as f64 / stats.total as f64
+            },
+            total: stats.total,
+            verified: stats.verified,
+            pieces: stats.pieces,
+            verified_pieces: stats.verified_pieces,
+            checked_pieces: stats.checked_pieces,
+            downloaded: stats.downloaded,
+            uploaded: stats.uploaded,
+            downloaded_web: stats.downloaded_webrtc,
+            uploaded_web: stats.uploaded_webrtc,
+            wasted: stats.wasted,
+            download_rate: stats.download_rate,
+            upload_rate: stats.upload_rate,
+            web_peers: stats.webrtc_peers,
+            tcp_peers: stats.tcp_peers,
+            seeds: stats.seeds,
+            known_peers: stats.known_peers,
+        }
+    }
+}
+
+/// Prints an event as a line.
+pub fn emit(event: &Event<'_>) {
+    if let Ok(text) = serde_json::to_string(event) {
+        print::line(text);
+    }
+}

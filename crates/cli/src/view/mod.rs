@@ -1,0 +1,109 @@
+//! What a person or a script sees while work goes on: progress bars on a terminal, plain lines now
+//! and then elsewhere, or JSON.
+
+mod hashing;
+mod live;
+
+use brackish_native::{TorrentState, TorrentStats};
+
+use crate::format::{bytes, count, percent, rate};
+use crate::print;
+
+pub use hashing::HashingView;
+pub use live::LiveView;
+
+/// How events are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A line of JSON each.
+    Json,
+    /// Bars that move.
+    Terminal,
+    /// A line now and then.
+    Lines,
+}
+
+impl Mode {
+    /// JSON where asked for, else whatever fits stderr.
+    pub fn new(json: bool) -> Self {
+        match (json, print::stderr_is_terminal()) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Terminal,
+            (false, false) => Self::Lines,
+        }
+    }
+
+    /// Whether a person reads along.
+    pub fn is_human(self) -> bool {
+        self != Self::Json
+    }
+}
+
+/// The state as scripts know it.
+pub fn state_name(state: TorrentState) -> &'static str {
+    match state {
+        TorrentState::Metadata => "metadata",
+        TorrentState::Checking => "checking",
+        TorrentState::Downloading => "downloading",
+        TorrentState::Seeding => "seeding",
+        TorrentState::Failed => "failed",
+    }
+}
+
+/// The figures of a torrent in a line.
+fn sentence(stats: &TorrentStats) -> String {
+    match stats.state {
+        TorrentState::Metadata => format!("waiting for the description · {}", peers(stats)),
+        TorrentState::Checking => {
+            format!(
+                "checking · {}",
+                percent(stats.checked_pieces.into(), stats.pieces.into())
+            )
+        }
+        TorrentState::Downloading | TorrentState::Failed => format!(
+            "{} · {} of {} · {} down · {} up · {}",
+            percent(stats.verified, stats.total),
+            bytes(stats.verified),
+            bytes(stats.total),
+            rate(stats.download_rate),
+            rate(stats.upload_rate),
+            peers(stats),
+        ),
+        TorrentState::Seeding => {
+            format!(
+                "{} · {} up · {}",
+                peers(stats),
+                rate(stats.upload_rate),
+                served(stats)
+            )
+        }
+    }
+}
+
+/// `3 peers (2 web, 1 TCP)`.
+fn peers(stats: &TorrentStats) -> String {
+    let all = (stats.webrtc_peers + stats.tcp_peers) as u64;
+    if all == 0 {
+        return "no peers".to_owned();
+    }
+    format!(
+        "{} ({} web, {} TCP)",
+        count(all, "peer"),
+        stats.webrtc_peers,
+        stats.tcp_peers
+    )
+}
+
+/// `1.20 GB served (1.00 GB web, 200 MB TCP)`.
+fn served(stats: &TorrentStats) -> String {
+    if stats.uploaded == 0 {
+        return "nothing served yet".to_owned();
+    }
+    let web = stats.uploaded_webrtc.min(stats.uploaded);
+    format!(
+        "{} served ({} web, {} TCP)",
+        bytes(stats.uploaded),
+        bytes(web),
+        bytes(stats.uploaded - web)
+    )
+}

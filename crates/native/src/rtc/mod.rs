@@ -17,13 +17,13 @@ use futures_util::future::LocalBoxFuture;
 
 use ice::IceServers;
 
+/// A connection, and the SDP that the other side is to get.
+pub(crate) type Made = (Rc<dyn Channel>, String);
+
 /// Makes WebRTC connections.
 pub(crate) trait Stack {
     /// A connection with its SDP, all candidates in it: an answer to `offer`, or an offer.
-    fn make<'a>(
-        &'a self,
-        offer: Option<&'a str>,
-    ) -> LocalBoxFuture<'a, Result<(Rc<dyn Channel>, String), RtcError>>;
+    fn make<'a>(&'a self, offer: Option<&'a str>) -> LocalBoxFuture<'a, Result<Made, RtcError>>;
 }
 
 /// A connection with its one data channel, ordered and reliable.
@@ -70,3 +70,6 @@ pub(crate) enum RtcError {
 pub(crate) fn stack(ice_servers: IceServers) -> io::Result<Rc<dyn Stack>> {
     Ok(Rc::new(stack::WebRtcStack::new(ice_servers)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use webrtc::peer_connection::{
 use super::addresses;
 use super::ice::IceServers;
 use super::runtime::RtcRuntime;
-use super::{Channel, ChannelEvent, RtcError, Stack};
+use super::{Channel, ChannelEvent, Made, RtcError, Stack};
 
 /// Longest time for candidates; what there is by then is sent. STUN servers answer in a tenth of it.
 const GATHERING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -150,10 +150,7 @@ impl WebRtcStack {
 }
 
 impl Stack for WebRtcStack {
-    fn make<'a>(
-        &'a self,
-        offer: Option<&'a str>,
-    ) -> LocalBoxFuture<'a, Result<(Rc<dyn Channel>, String), RtcError>> {
+    fn make<'a>(&'a self, offer: Option<&'a str>) -> LocalBoxFuture<'a, Result<Made, RtcError>> {
         async move {
             let (peer, sdp) = match offer {
                 Some(offer) => self.answer(offer).await?,

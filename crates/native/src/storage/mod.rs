@@ -14,3 +14,6 @@ pub(crate) use files::Files;
 pub(crate) use handles::HandleCache;
 pub(crate) use layout::Layout;
 pub(crate) use pool::{Done, Job, Pool, ReadRun};
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Body;
 use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};
 use hyper::http::uri::{Parts, Scheme};
 use hyper::{Request, StatusCode, Uri};
@@ -91,6 +92,10 @@ async fn get_once(uri: &Uri, limit: usize) -> Result<Outcome, HttpError> {
                 .and_then(|to| resolve(uri, to))
                 .ok_or(HttpError::Url)?;
             return Ok(Outcome::Redirect(to));
+        }
+        // Told beforehand, or found while it comes.
+        if response.body().size_hint().lower() > limit as u64 {
+            return Err(HttpError::TooLarge { limit });
         }
         let body = Limited::new(response.into_body(), limit)
             .collect()

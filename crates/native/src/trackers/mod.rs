@@ -93,3 +93,6 @@ pub(crate) fn in_words(error: &io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,507 @@
+//! The store on real files, and the workers on real jobs.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use brackish_core::{
+    AddTorrent, Config, Existing, Input, JobId, Output, Presence, Session, Source, StorageError,
+    Timestamp, TorrentId,
+};
+use brackish_wire::metainfo::{Info, InfoBuilder};
+use brackish_wire::{Bitfield, PeerId};
+use bytes::Bytes;
+use sha1::{Digest, Sha1};
+
+use super::files::failure;
+use super::map::{Place, StorageMap};
+use super::*;
+use crate::config::Allocation;
+
+const BLOCK: usize = 16 << 10;
+
+/// Longest time for a worker to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|at| (at as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0])
+        .collect()
+}
+
+fn sha1(data: &[u8]) -> [u8; 20] {
+    Sha1::digest(data).into()
+}
+
+/// The info of one file called `file` with these bytes.
+fn info_of(data: &[u8], piece_length: u32) -> Arc<Info> {
+    let builder = InfoBuilder::single_file("file", data.len() as u64, piece_length);
+    let hashes: Vec<_> = data.chunks(piece_length as usize).map(sha1).collect();
+    Arc::new(builder.build(&hashes).unwrap())
+}
+
+fn store(info: &Info, place: Place, allocation: Allocation) -> Files {
+    Files::new(Layout::new(info, &place), allocation, Arc::default())
+}
+
+fn store_in(info: &Info, directory: &Path) -> Files {
+    store(
+        info,
+        Place::Directory(directory.to_path_buf()),
+        Allocation::Sparse,
+    )
+}
+
+fn folder_info(files: &[(&str, u64)], piece_length: u32) -> Info {
+    let paths = files
+        .iter()
+        .map(|(path, length)| (path.split('/').map(str::to_owned).collect(), *length));
+    let builder = InfoBuilder::multi_file("folder", paths.collect(), piece_length);
+    let pieces = builder.lengths().unwrap().piece_count();
+    builder.build(&vec![[0; 20]; pieces as usize]).unwrap()
+}
+
+fn maybe(presence: Result<Presence, StorageError>) -> Vec<u32> {
+    match presence.unwrap() {
+        Presence::Nothing => Vec::new(),
+        Presence::Maybe(pieces) => pieces.ones().collect(),
+    }
+}
+
+#[test]
+fn a_write_over_several_files_reads_back_and_makes_every_file() {
+    let place = tempfile::tempdir().unwrap();
+    let info = folder_info(
+        &[
+            ("a", 10),
+            ("empty", 0),
+            ("b/c", 1),
+            ("b/d", 50_000),
+            ("e", 0),
+        ],
+        32 << 10,
+    );
+    let files = store_in(&info, place.path());
+    files.prepare().unwrap();
+    let data = pattern(50_011);
+    files
+        .write(
+            0,
+            &[
+                Bytes::copy_from_slice(&data[..20_000]),
+                Bytes::copy_from_slice(&data[20_000..]),
+            ],
+        )
+        .unwrap();
+    let mut back = vec![0; data.len()];
+    files.read(0, &mut back).unwrap();
+    assert!(back == data);
+    for (name, range) in [
+        ("a", 0..10),
+        ("empty", 0..0),
+        ("b/c", 10..11),
+        ("b/d", 11..50_011),
+        ("e", 0..0),
+    ] {
+        assert!(
+            fs::read(place.path().join("folder").join(name)).unwrap() == data[range],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_padding_file_is_not_stored_and_reads_as_zeros() {
+    let place = tempfile::tempdir().unwrap();
+    let raw = b"d5:filesld6:lengthi3e4:pathl1:aeed4:attr1:p6:lengthi5e4:pathl4:.pad1:5eed6:lengthi2e4:pathl1:beee\
+        4:name6:folder12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+    let info = Info::from_bytes(Bytes::from_static(raw)).unwrap();
+    let files = store_in(&info, place.path());
+    files.prepare().unwrap();
+    files
+        .write(0, &[Bytes::from_static(b"0123456789")])
+        .unwrap();
+    let mut back = [1; 10];
+    files.read(0, &mut back).unwrap();
+    assert_eq!(&back, b"012\0\0\0\0\089");
+    let mut names: Vec<_> = fs::read_dir(place.path().join("folder"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["a", "b"]);
+}
+
+#[test]
+fn space_is_set_aside_only_where_that_is_asked() {
+    for (allocation, length) in [(Allocation::Full, 1 << 20), (Allocation::Sparse, 0)] {
+        let place = tempfile::tempdir().unwrap();
+        let info = folder_info(&[("a", 1 << 20)], 32 << 10);
+        store(
+            &info,
+            Place::Directory(place.path().to_path_buf()),
+            allocation,
+        )
+        .prepare()
+        .unwrap();
+        let found =
+            fs::metadata(place.path().join("folder/a")).map_or(0, |metadata| metadata.len());
+        assert_eq!(found, length, "{allocation:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_that_leads_out_of_the_folder_is_refused_and_one_inside_is_followed() {
+    let place = tempfile::tempdir().unwrap();
+    let (inside, outside) = (place.path().join("inside"), place.path().join("outside"));
+    fs::create_dir_all(inside.join("folder/real")).unwrap();
+    fs::create_dir_all(&outside).unwrap();
+    let info = folder_info(&[("link/file", 4)], 32 << 10);
+    let link = inside.join("folder/link");
+
+    std::os::unix::fs::symlink(&outside, &link).unwrap();
+    let error = store_in(&info, &inside)
+        .write(0, &[Bytes::from_static(b"data")])
+        .unwrap_err();
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+    assert!(fs::read_dir(&outside).unwrap().next().is_none());
+
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(inside.join("folder/real"), &link).unwrap();
+    store_in(&info, &inside)
+        .write(0, &[Bytes::from_static(b"data")])
+        .unwrap();
+    assert_eq!(fs::read(inside.join("folder/real/file")).unwrap(), b"data");
+
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(inside.join("nowhere"), &link).unwrap();
+    assert!(
+        store_in(&info, &inside)
+            .write(0, &[Bytes::from_static(b"data")])
+            .is_err()
+    );
+}
+
+#[test]
+fn mapped_files_are_read_where_they_are_and_never_written() {
+    let place = tempfile::tempdir().unwrap();
+    let (one, other) = (place.path().join("x/one"), place.path().join("y/other"));
+    for (path, data) in [(&one, b"aaa"), (&other, b"bbb")] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, data).unwrap();
+    }
+    let info = folder_info(&[("1", 3), ("2", 3)], 32 << 10);
+    let map = StorageMap::new(vec![one, other]);
+    let files = store(&info, Place::Map(map), Allocation::Sparse);
+    let mut back = [0; 6];
+    files.read(0, &mut back).unwrap();
+    assert_eq!(&back, b"aaabbb");
+    assert!(files.write(0, &[Bytes::from_static(b"cccccc")]).is_err());
+}
+
+#[test]
+fn a_file_that_ends_early_is_an_error_that_names_it() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("file"), b"short").unwrap();
+    let info = info_of(&pattern(100), 32 << 10);
+    let error = store_in(&info, place.path())
+        .read(0, &mut [0; 100])
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("file: the file is shorter"),
+        "{error}"
+    );
+}
+
+#[test]
+fn remains_of_a_longer_file_are_cut_when_it_is_written() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("file"), pattern(500)).unwrap();
+    let info = info_of(&pattern(100), 32 << 10);
+    store_in(&info, place.path())
+        .write(0, &[Bytes::from(pattern(100))])
+        .unwrap();
+    assert!(fs::read(place.path().join("file")).unwrap() == pattern(100));
+}
+
+#[test]
+fn pieces_are_present_as_far_as_files_reach() {
+    let place = tempfile::tempdir().unwrap();
+    let info = folder_info(&[("a", 40_000), ("b", 40_000), ("c", 40_000)], 16 << 10);
+    let files = store_in(&info, place.path());
+    assert!(matches!(
+        presence::look(&files, &info),
+        Ok(Presence::Nothing)
+    ));
+    fs::create_dir_all(place.path().join("folder")).unwrap();
+    fs::write(place.path().join("folder/a"), pattern(40_000)).unwrap();
+    fs::write(place.path().join("folder/c"), pattern(20_000)).unwrap();
+    // a: bytes to 40,000; b is not there; c: bytes from 80,000 to 100,000.
+    assert_eq!(maybe(presence::look(&files, &info)), [0, 1, 5]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hole_is_absent_unless_the_piece_is_of_zeros() {
+    let place = tempfile::tempdir().unwrap();
+    let length = 64 << 16;
+    let file = fs::File::create(place.path().join("file")).unwrap();
+    file.set_len(length).unwrap();
+    let mut data = pattern(length as usize);
+    let files = |info: &Info| store_in(info, place.path());
+
+    let info = info_of(&data, 1 << 16);
+    assert!(matches!(
+        presence::look(&files(&info), &info),
+        Ok(Presence::Nothing)
+    ));
+
+    data[3 << 16..4 << 16].fill(0);
+    let info = info_of(&data, 1 << 16);
+    assert_eq!(maybe(presence::look(&files(&info), &info)), [3]);
+
+    super::system::write_all_at(&file, &data[10 << 16..(10 << 16) + 100], 10 << 16).unwrap();
+    assert_eq!(maybe(presence::look(&files(&info), &info)), [3, 10]);
+}
+
+#[test]
+fn a_folder_where_a_file_should_be_is_an_error_that_names_it() {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("file")).unwrap();
+    let info = info_of(&pattern(100), 32 << 10);
+    let error = presence::look(&store_in(&info, place.path()), &info).unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_told_apart_and_names_the_file() {
+    let full = failure(
+        Path::new("/some/file"),
+        &std::io::ErrorKind::StorageFull.into(),
+    );
+    assert_eq!(
+        full,
+        StorageError::Full {
+            place: "/some/file".into()
+        }
+    );
+    let other = failure(
+        Path::new("/some/file"),
+        &std::io::ErrorKind::PermissionDenied.into(),
+    );
+    assert!(matches!(other, StorageError::Failed { place, .. } if place == "/some/file"));
+}
+
+#[test]
+fn bytes_in_memory_are_read_without_waiting_and_others_are_left() {
+    let place = tempfile::tempdir().unwrap();
+    let info = info_of(&pattern(100_000), 32 << 10);
+    let files = store_in(&info, place.path());
+    files.write(0, &[Bytes::from(pattern(100_000))]).unwrap();
+    let mut back = vec![0; 50_000];
+    // Some file systems cannot do it; what is read must be right.
+    if files.read_immediately(1000, &mut back) {
+        assert!(back == pattern(100_000)[1000..51_000]);
+    }
+    files.close();
+    assert!(
+        !files.read_immediately(1000, &mut back),
+        "a file that is not open needs the disk"
+    );
+}
+
+/// A pool with one torrent, and job identities from a session, which alone can make them.
+struct Bench {
+    pool: Pool,
+    files: Arc<Files>,
+    info: Arc<Info>,
+    torrent: TorrentId,
+    jobs: Vec<JobId>,
+    _place: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(data: &[u8], piece_length: u32) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let info = info_of(data, piece_length);
+        let files = Arc::new(store_in(&info, place.path()));
+        let (torrent, jobs) = identities();
+        Self {
+            pool: Pool::start().unwrap(),
+            files,
+            info,
+            torrent,
+            jobs,
+            _place: place,
+        }
+    }
+
+    fn write(&mut self, piece: u32, begin: usize, data: &[u8]) -> Job {
+        Job::Write {
+            job: self.jobs.pop().unwrap(),
+            torrent: self.torrent,
+            files: self.files.clone(),
+            piece: self.info.lengths().piece(piece).unwrap(),
+            begin: begin as u32,
+            data: Bytes::copy_from_slice(data),
+        }
+    }
+
+    fn hash(&mut self, piece: u32) -> Job {
+        Job::Hash {
+            job: self.jobs.pop().unwrap(),
+            torrent: self.torrent,
+            files: self.files.clone(),
+            piece: self.info.lengths().piece(piece).unwrap(),
+        }
+    }
+
+    /// Does the jobs in one batch, all of piece 0, and gives the hashes in order.
+    fn run(&self, mut jobs: Vec<Job>) -> Vec<[u8; 20]> {
+        let expected = jobs.len();
+        self.pool.submit(0, &mut jobs);
+        let (mut seen, mut hashes) = (0, Vec::new());
+        let end = Instant::now() + PATIENCE;
+        while seen < expected {
+            assert!(Instant::now() < end, "answers in time");
+            let mut done = Vec::new();
+            self.pool.take_done(&mut done);
+            seen += done.len();
+            for done in done {
+                match done {
+                    Done::Hashed { result, .. } => hashes.push(result.unwrap()),
+                    Done::Written { result, .. } => result.unwrap(),
+                    other => panic!("{other:?}"),
+                }
+            }
+            std::thread::yield_now();
+        }
+        hashes
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.files.layout().files()[0].path.clone()
+    }
+}
+
+/// A torrent's identity and thousands of jobs'.
+fn identities() -> (TorrentId, Vec<JobId>) {
+    let info = info_of(&pattern(2000), 1);
+    let mut session = Session::new(Config::new(PeerId([7; 20])), [0; 32], Timestamp::ZERO);
+    let source = Source::Info(info.clone());
+    let add = AddTorrent {
+        source,
+        trackers: Vec::new(),
+        peers: Vec::new(),
+        existing: Existing::Check,
+    };
+    let torrent = session.add_torrent(add, Timestamp::ZERO).unwrap();
+    let mut jobs = Vec::new();
+    let mut input = Some(Input::StorageOpened {
+        torrent,
+        result: Ok(Presence::Maybe(Bitfield::full(
+            info.lengths().piece_count(),
+        ))),
+    });
+    while let Some(next) = input.take() {
+        session.handle_input(next, Timestamp::ZERO);
+        while let Some(output) = session.poll_output() {
+            if let Output::Hash { job, .. } = output {
+                jobs.push(job);
+            }
+        }
+        if let Some(job) = jobs.last().filter(|_| jobs.len() < 1500) {
+            input = Some(Input::PieceHashed {
+                job: *job,
+                result: Ok([0; 20]),
+            });
+        }
+    }
+    assert!(jobs.len() >= 1000, "{}", jobs.len());
+    (torrent, jobs)
+}
+
+#[test]
+fn blocks_in_order_are_hashed_from_memory() {
+    let data = pattern(10 * BLOCK + 5);
+    let mut bench = Bench::new(&data, 1 << 20);
+    let jobs = data
+        .chunks(BLOCK)
+        .enumerate()
+        .map(|(index, block)| bench.write(0, index * BLOCK, block))
+        .collect();
+    assert!(bench.run(jobs).is_empty());
+    assert!(fs::read(bench.path()).unwrap() == data);
+    // Were it read back, this would show.
+    fs::write(bench.path(), vec![0; data.len()]).unwrap();
+    let hash = bench.hash(0);
+    assert_eq!(bench.run(vec![hash]), [sha1(&data)]);
+}
+
+#[test]
+fn blocks_in_any_order_and_in_any_batches_give_the_hash_of_the_piece() {
+    let data = pattern(20 * BLOCK);
+    let orders: [Vec<usize>; 3] = [
+        (0..20).rev().collect(),
+        (0..20).map(|index| index * 7 % 20).collect(),
+        (0..20).map(|index| index ^ 1).collect(),
+    ];
+    for (order, batch) in orders.iter().zip([1, 3, 20]) {
+        let mut bench = Bench::new(&data, 1 << 20);
+        for indices in order.chunks(batch) {
+            let jobs = indices
+                .iter()
+                .map(|index| bench.write(0, index * BLOCK, &data[index * BLOCK..][..BLOCK]))
+                .collect();
+            bench.run(jobs);
+        }
+        let hash = bench.hash(0);
+        assert_eq!(bench.run(vec![hash]), [sha1(&data)], "{order:?}");
+    }
+}
+
+#[test]
+fn more_blocks_out_of_order_than_are_held_are_read_back() {
+    let data = pattern(8 << 20);
+    let mut bench = Bench::new(&data, 8 << 20);
+    for index in (0..data.len() / BLOCK).rev() {
+        let job = bench.write(0, index * BLOCK, &data[index * BLOCK..][..BLOCK]);
+        bench.run(vec![job]);
+    }
+    let hash = bench.hash(0);
+    assert_eq!(bench.run(vec![hash]), [sha1(&data)]);
+}
+
+#[test]
+fn a_hash_sees_the_writes_before_it_and_not_those_after() {
+    let (old, new) = (pattern(4 * BLOCK), vec![9; 4 * BLOCK]);
+    let mut bench = Bench::new(&old, 1 << 20);
+    let mut jobs = Vec::new();
+    for data in [&old, &new] {
+        for (index, block) in data.chunks(BLOCK).enumerate() {
+            jobs.push(bench.write(0, index * BLOCK, block));
+        }
+        jobs.push(bench.hash(0));
+    }
+    assert_eq!(bench.run(jobs), [sha1(&old), sha1(&new)]);
+}
+
+#[test]
+fn a_block_written_again_counts_as_it_was_written_last() {
+    let mut data = pattern(4 * BLOCK);
+    let mut bench = Bench::new(&data, 1 << 20);
+    let jobs = data
+        .chunks(BLOCK)
+        .enumerate()
+        .map(|(index, block)| bench.write(0, index * BLOCK, block))
+        .collect();
+    bench.run(jobs);
+    data[BLOCK..2 * BLOCK].fill(3);
+    let jobs = vec![
+        bench.write(0, BLOCK, &data[BLOCK..2 * BLOCK]),
+        bench.hash(0),
+    ];
+    assert_eq!(bench.run(jobs), [sha1(&data)]);
+}

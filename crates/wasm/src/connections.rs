@@ -7,9 +7,15 @@ use std::rc::Rc;
 
 use brackish_core::{ConnectionId, Input};
 
+use js_sys::ArrayBuffer;
+
 use crate::channel::{Channel, MESSAGE, ROOM, Signal};
 use crate::driver::Driver;
 use crate::host::now;
+
+/// Most messages that are kept of a channel that is not open yet. What a peer says before it has
+/// heard anything is its handshake, its extensions and its pieces.
+const EARLY_MESSAGES: usize = 32;
 
 /// The connections by their number.
 #[derive(Default)]
@@ -23,6 +29,9 @@ struct Connection {
     id: ConnectionId,
     channel: Option<Channel>,
     opened: bool,
+    /// What came before it was open: a browser may hand over a message first, and say `open`, and
+    /// let anything be sent, a moment later.
+    early: Vec<ArrayBuffer>,
     message: Vec<u8>,
     busy: bool,
 }
@@ -36,6 +45,7 @@ impl Connections {
                 id,
                 channel: None,
                 opened: false,
+                early: Vec::new(),
                 message: Vec::new(),
                 busy: false,
             },
@@ -139,9 +149,17 @@ impl Driver {
         match signal {
             Signal::Open => self.signal_open(id, number),
             Signal::Message(message) => {
-                // Some browsers deliver the first message before the event that says `open`.
-                self.signal_open(id, number);
-                self.received(id, &message);
+                let early = match self.connections.borrow_mut().known.get_mut(&number) {
+                    Some(connection) if !connection.opened => Some(connection.hold(&message)),
+                    _ => None,
+                };
+                match early {
+                    None => self.received(id, &message),
+                    Some(true) => {}
+                    Some(false) => {
+                        self.connection_lost(number, "too much came before it was open".to_owned());
+                    }
+                }
             }
             Signal::Taken => {
                 if self.settle(number) {
@@ -153,15 +171,19 @@ impl Driver {
     }
 
     fn signal_open(self: &Rc<Self>, connection: ConnectionId, number: u64) {
-        let first = match self.connections.borrow_mut().known.get_mut(&number) {
-            Some(connection) => !std::mem::replace(&mut connection.opened, true),
-            None => false,
+        let early = match self.connections.borrow_mut().known.get_mut(&number) {
+            Some(connection) if !connection.opened => {
+                connection.opened = true;
+                std::mem::take(&mut connection.early)
+            }
+            _ => return,
         };
-        if first {
-            self.input(Input::Opened {
-                connection,
-                room: ROOM,
-            });
+        self.input(Input::Opened {
+            connection,
+            room: ROOM,
+        });
+        for message in early {
+            self.received(connection, &message);
         }
     }
 
@@ -208,6 +230,12 @@ impl Driver {
 }
 
 impl Connection {
+    /// Keeps a message that came before the channel was open; `false` when it is one too many.
+    fn hold(&mut self, message: &ArrayBuffer) -> bool {
+        self.early.push(message.clone());
+        self.early.len() <= EARLY_MESSAGES
+    }
+
     fn send(&mut self) -> Result<(), String> {
         if self.message.is_empty() {
             return Ok(());

@@ -16,7 +16,7 @@ use crate::channel::Channel;
 use crate::driver::{Driver, Torrent};
 use crate::fault::Fault;
 use crate::host::{Host, milliseconds, now};
-use crate::report::magnet;
+use crate::report::{hex, magnet};
 use crate::seed::piece_hashes;
 use crate::store::{Job, Place, Reply, stored_info};
 
@@ -89,7 +89,7 @@ impl Engine {
     /// Who this engine is to peers, as 40 hex digits.
     #[wasm_bindgen(js_name = peerId)]
     pub fn peer_id(&self) -> String {
-        self.peer_id.to_string()
+        hex(&self.peer_id)
     }
 
     /// Takes part in the torrent of a `.torrent` file. `key` is the page's number for it. Returns

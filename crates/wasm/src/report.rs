@@ -6,6 +6,7 @@ use std::sync::Arc;
 use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{FileKind, Info, Metainfo};
+use brackish_wire::{InfoHash, PeerId};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 
@@ -116,7 +117,7 @@ impl Driver {
         };
         for peer in session.peer_stats(id) {
             self.host.peer(
-                &peer.peer_id.to_string(),
+                &hex(&peer.peer_id),
                 peer.client.as_deref(),
                 &[
                     peer.download_rate as f64,
@@ -165,6 +166,11 @@ impl Driver {
     fn key(&self, torrent: TorrentId) -> Option<u32> {
         Some(self.torrents.borrow().get(&torrent)?.key)
     }
+}
+
+/// A peer id as 40 hex digits.
+pub fn hex(id: &PeerId) -> String {
+    InfoHash(id.0).to_string()
 }
 
 /// The magnet link of a torrent, with its trackers.

@@ -26,6 +26,8 @@ class App {
   private readonly share = loadShare();
   private client: Promise<Client> | null = null;
   private inMemory = false;
+  /** The address of this page to hand on. */
+  private page = pageUrl();
 
   constructor() {
     this.start = new StartPanel({
@@ -82,12 +84,12 @@ class App {
   }
 
   private open(source: Source, share?: Share): void {
-    const link = share ? shareLink(share) : null;
+    const link = share ? publicUrl(share) : null;
     const card = this.addCard({
       name: source.name,
       seeding: false,
       source: source.text,
-      linkOf: (torrent) => link ?? linkTo(torrent.magnet),
+      linkOf: (torrent) => link ?? linkTo(torrent.magnet, this.page),
       ...(link !== null && isLoopback(new URL(link).hostname)
         ? { linkHint: 'This address works on this machine alone.' }
         : {}),
@@ -99,7 +101,7 @@ class App {
     const card = this.addCard({
       name: file.name.replace(/\.torrent$/i, ''),
       seeding: false,
-      linkOf: (torrent) => linkTo(torrent.magnet),
+      linkOf: (torrent) => linkTo(torrent.magnet, this.page),
     });
     void this.run(card, async (client) => {
       const torrent = await client.add(file, { trackers: await this.ownTrackers() });
@@ -119,7 +121,7 @@ class App {
     const card = this.addCard({
       name: nameOf(files),
       seeding: true,
-      linkOf: (torrent) => linkTo(torrent.magnet),
+      linkOf: (torrent) => linkTo(torrent.magnet, this.page),
     });
     void this.run(card, async (client) => {
       const own = await this.ownTrackers();
@@ -163,6 +165,7 @@ class App {
       ...(share?.iceServers ? { iceServers: [...share.iceServers] } : {}),
     });
     this.inMemory = client.storage === 'memory';
+    this.page = publicUrl(share);
     client.on('error', (error) => {
       this.client = null;
       for (const card of this.cards) card.fail(error);
@@ -220,13 +223,13 @@ class App {
   }
 }
 
-function linkTo(source: string): string {
-  return `${pageUrl()}#${source}`;
+function linkTo(source: string, page = pageUrl()): string {
+  return `${page}#${source}`;
 }
 
 /** An address of this page that others can open, if any is known. */
-function shareLink(share: Share): string {
-  return (isLoopback(location.hostname) && share.links[0]) || pageUrl();
+function publicUrl(share: Share | null): string {
+  return (share && isLoopback(location.hostname) && share.links[0]) || pageUrl();
 }
 
 function nameOf(files: File[]): string {

@@ -50,7 +50,7 @@ export class PeerList {
     const shown = [...peers].sort((a, b) => busy(b) - busy(a)).slice(0, MOST_ROWS);
     this.table.hidden = shown.length === 0;
     const more = peers.length - shown.length;
-    if (peers.length === 0) setText(this.hint, seeding ? 'nobody is here yet' : 'looking for peers');
+    if (peers.length === 0) setText(this.hint, seeding ? 'nobody else is here now' : 'looking for peers');
     else setText(this.hint, more > 0 ? `${peers.length} connected, the busiest ${MOST_ROWS} shown` : `${peers.length} connected`);
     while (this.rows.length > shown.length) this.rows.pop()?.element.remove();
     shown.forEach((peer, index) => {

@@ -73,13 +73,6 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
 /// first, IPv4 before IPv6, and `localhost` last where that works.
 pub fn hosts(listening: SocketAddr) -> Vec<String> {
     let port = listening.port();
-    if listening.ip().is_loopback() {
-        return vec![if listening.is_ipv4() {
-            format!("localhost:{port}")
-        } else {
-            listening.to_string()
-        }];
-    }
     if !listening.ip().is_unspecified() {
         return vec![listening.to_string()];
     }

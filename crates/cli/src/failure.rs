@@ -15,8 +15,20 @@ impl Failure {
 
 impl Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(without_codes(&self.0).trim_end())
     }
+}
+
+/// A message without the system's error numbers, which say nothing to a person.
+fn without_codes(message: &str) -> String {
+    let mut rest = message;
+    let mut kept = String::with_capacity(message.len());
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        kept.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// The library's errors name what they are about themselves.
@@ -39,3 +51,16 @@ from_error!(
     brackish_native::VerifyError,
     brackish_tracker::server::ServerError,
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_and_why_without_numbers() {
+        let error = std::io::Error::from_raw_os_error(2);
+        let text = Failure::new("a file", error).to_string();
+        assert!(text.starts_with("a file: "), "{text}");
+        assert!(!text.contains("2"), "{text}");
+    }
+}

@@ -20,6 +20,8 @@ use crate::view::{LiveView, Mode};
 /// Downloads until every piece is verified.
 pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     let mode = Mode::new(args.peers.json);
+    std::fs::create_dir_all(&args.output)
+        .map_err(|error| Failure::new(args.output.display(), error))?;
     let source = source::load(magnet_within(&args.source)).await?;
     let name = peers::name_of(&source);
     let mut trackers = peers::trackers_of(&source);

@@ -193,7 +193,7 @@ fn print_qr(url: &str) {
         .build();
     print::line("");
     for row in image.lines() {
-        print::line(format_args!("  \x1b[38;5;231;48;5;16m{row}\x1b[0m"));
+        print::line(format_args!("  \x1b[38;5;16;48;5;231m{row}\x1b[0m"));
     }
 }
 

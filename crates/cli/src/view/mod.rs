@@ -54,6 +54,7 @@ pub fn state_name(state: TorrentState) -> &'static str {
 fn sentence(stats: &TorrentStats) -> String {
     match stats.state {
         TorrentState::Metadata => format!("waiting for the description · {}", peers(stats)),
+        TorrentState::Checking if stats.pieces == 0 => "opening".to_owned(),
         TorrentState::Checking => {
             format!(
                 "checking · {}",

@@ -6,17 +6,22 @@
 
 pub mod bencode;
 mod bitfield;
+mod compact;
 pub mod extension;
+mod fast;
 mod ids;
 mod lengths;
 pub mod magnet;
 pub mod message;
 pub mod metainfo;
 mod percent;
+mod priority;
 pub mod tracker;
 
 pub use bitfield::{Bitfield, BitfieldError};
+pub use fast::{ALLOWED_FAST_PIECES, MAX_ALLOWED_FAST, allowed_fast_set};
 pub use ids::{InfoHash, InfoHashError, PeerId};
 pub use lengths::{
     BLOCK_LENGTH, BlockRequest, Lengths, LengthsError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
 };
+pub use priority::peer_priority;

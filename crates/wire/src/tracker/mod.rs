@@ -1,12 +1,11 @@
 //! What peers and trackers say to each other: the announce that HTTP, UDP and WebSocket trackers share, and one module
 //! for each transport's form of it.
 
-mod compact;
 pub mod http;
 pub mod udp;
 pub mod ws;
 
-use crate::{InfoHash, PeerId};
+use crate::{InfoHash, PeerId, compact};
 use std::net::SocketAddr;
 
 /// The most peers taken from one response. Trackers give 200 or fewer; more would only crowd out other sources.
@@ -102,4 +101,11 @@ impl Event {
             _ => Self::None,
         }
     }
+}
+
+/// Takes the peers that can be dialled, while there is room.
+fn add_peers(peers: &mut Vec<SocketAddr>, found: impl IntoIterator<Item = SocketAddr>) {
+    let room = MAX_PEERS.saturating_sub(peers.len());
+    let usable = found.into_iter().filter(compact::can_be_dialled);
+    peers.extend(usable.take(room));
 }

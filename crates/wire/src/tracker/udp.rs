@@ -1,7 +1,8 @@
 //! UDP trackers (BEP 15), with the tracker's path and query as an option of the announce (BEP 41). Numbers are highest
 //! byte first.
 
-use super::{AnnounceRequest, Event, MAX_SCRAPE, ScrapeEntry, compact};
+use super::{AnnounceRequest, Event, MAX_SCRAPE, ScrapeEntry, add_peers};
+use crate::compact;
 use crate::{InfoHash, PeerId};
 use std::net::SocketAddr;
 
@@ -291,9 +292,9 @@ impl Response {
                 let complete = u32::from_be_bytes(take(rest)?);
                 let mut peers = Vec::new();
                 if ipv6 {
-                    compact::read_v6(rest, &mut peers)
+                    add_peers(&mut peers, compact::v6(rest))
                 } else {
-                    compact::read_v4(rest, &mut peers)
+                    add_peers(&mut peers, compact::v4(rest))
                 }
                 Self::Announce {
                     transaction_id,

@@ -1,6 +1,6 @@
 use brackish_wire::extension::{
-    ExtendedHandshake, ExtensionError, MAX_EXTENSIONS, MAX_HANDSHAKE_LENGTH, UT_METADATA, UT_PEX,
-    UtMetadata,
+    DontHave, ExtendedHandshake, ExtensionError, MAX_EXTENSIONS, MAX_HANDSHAKE_LENGTH,
+    MAX_PEX_PEERS, PexFlags, PexPeer, UT_METADATA, UT_PEX, UtMetadata, UtPex,
 };
 use std::collections::BTreeMap;
 
@@ -122,6 +122,88 @@ fn metadata_messages_that_make_no_sense_are_refused() {
                 Err(ExtensionError::Bencode { .. })
             ),
             "{bytes:?}"
+        );
+    }
+}
+
+fn pex_peer(address: &str, flags: PexFlags) -> PexPeer {
+    PexPeer {
+        address: address.parse().unwrap(),
+        flags,
+    }
+}
+
+#[test]
+fn a_peer_exchange_has_the_bytes_of_the_protocol_and_reads_back() {
+    let reachable_seed = PexFlags::REACHABLE.with(PexFlags::UPLOAD_ONLY);
+    let pex = UtPex {
+        added: vec![
+            pex_peer("10.0.0.1:258", reachable_seed),
+            pex_peer("10.0.0.2:65535", PexFlags::default()),
+            pex_peer("[2001:db8::1]:1", PexFlags::UTP),
+        ],
+        dropped: vec![
+            "10.0.0.3:3".parse().unwrap(),
+            "[2001:db8::2]:2".parse().unwrap(),
+        ],
+    };
+    let mut bytes = b"d5:added12:\n\0\0\x01\x01\x02\n\0\0\x02\xff\xff7:added.f2:\x12\0".to_vec();
+    bytes.extend_from_slice(b"6:added618:\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\0\x01");
+    bytes.extend_from_slice(b"8:added6.f1:\x047:dropped6:\n\0\0\x03\0\x03");
+    bytes.extend_from_slice(b"8:dropped618:\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\0\x02e");
+    assert_eq!(pex.encode(), bytes);
+    assert_eq!(UtPex::decode(&bytes), Ok(pex));
+    assert!(reachable_seed.has(PexFlags::REACHABLE) && !reachable_seed.has(PexFlags::UTP));
+    let nobody = UtPex::default();
+    assert_eq!(nobody.encode(), b"d5:added0:7:added.f0:7:dropped0:e");
+    assert_eq!(UtPex::decode(b"de"), Ok(nobody));
+}
+
+#[test]
+fn peers_that_make_no_sense_in_an_exchange_are_passed_over() {
+    let bytes = b"d5:added20:\n\0\0\x01\0\0\n\0\0\x02\0\x01\n\0\0\x02\0\x01xx7:added.f2:\x01\x02\
+        6:added6i1e8:dropped6l1:aee";
+    let pex = UtPex::decode(bytes).unwrap();
+    // The first has no port, and the flags are each peer's own.
+    assert_eq!(pex.added, [pex_peer("10.0.0.2:1", PexFlags(2))]);
+    assert!(pex.dropped.is_empty());
+    for bytes in [&b""[..], b"le", b"d5:added", b"d5:added3:ab"] {
+        assert!(matches!(
+            UtPex::decode(bytes),
+            Err(ExtensionError::Bencode { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_peer_exchange_is_bounded_both_ways() {
+    let address = |n: u32| format!("10.1.{}.{}:1", n / 256, n % 256);
+    let many = UtPex {
+        added: (0..300)
+            .map(|n| pex_peer(&address(n), PexFlags::default()))
+            .collect(),
+        dropped: (0..300).map(|n| address(n).parse().unwrap()).collect(),
+    };
+    let read = UtPex::decode(&many.encode()).unwrap();
+    assert_eq!(read.added, many.added[..MAX_PEX_PEERS]);
+    assert_eq!(read.dropped, many.dropped[..MAX_PEX_PEERS]);
+    let mut bytes = b"d5:added1800:".to_vec();
+    for n in 0..300u16 {
+        bytes.extend([10, 1, 0, 0]);
+        bytes.extend((n + 1).to_be_bytes());
+    }
+    bytes.push(b'e');
+    assert_eq!(UtPex::decode(&bytes).unwrap().added.len(), MAX_PEX_PEERS);
+}
+
+#[test]
+fn a_piece_that_is_gone_is_four_bytes() {
+    assert_eq!(DontHave(0x01020304).encode(), [1, 2, 3, 4]);
+    assert_eq!(DontHave::decode(&[1, 2, 3, 4]), Ok(DontHave(0x01020304)));
+    for length in [0, 3, 5] {
+        assert_eq!(
+            DontHave::decode(&vec![0; length]),
+            Err(ExtensionError::DontHaveLength { length })
         );
     }
 }

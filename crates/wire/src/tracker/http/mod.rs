@@ -8,8 +8,9 @@ pub use server::{
     failure, parse_announce_query, parse_scrape_query,
 };
 
-use super::{AnnounceRequest, AnnounceResponse, MAX_PEERS, MAX_SCRAPE, ScrapeEntry, compact};
+use super::{AnnounceRequest, AnnounceResponse, MAX_PEERS, MAX_SCRAPE, ScrapeEntry, add_peers};
 use crate::bencode::{self, BencodeError};
+use crate::compact;
 use crate::{InfoHash, percent};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -125,7 +126,7 @@ pub fn parse_announce_response(body: &[u8]) -> Result<AnnounceResponse, HttpTrac
             b"peers6" => {
                 let raw = bencode::byte_string(value)
                     .map_err(|_| HttpTrackerError::Field { field: "peers6" })?;
-                compact::read_v6(raw, &mut response.peers);
+                add_peers(&mut response.peers, compact::v6(raw));
             }
             _ => {}
         }
@@ -246,7 +247,7 @@ fn read_peers(value: &[u8], peers: &mut Vec<SocketAddr>) -> Result<(), HttpTrack
                 let port = bencode::dict_entry(item, b"port")?.and_then(number);
                 // A host name in place of an address is allowed, but no tracker in use gives one.
                 if let (Some(ip), Some(port)) = (ip, port) {
-                    compact::add(peers, SocketAddr::new(ip, port));
+                    add_peers(peers, [SocketAddr::new(ip, port)]);
                 }
             }
             Ok(())
@@ -254,7 +255,7 @@ fn read_peers(value: &[u8], peers: &mut Vec<SocketAddr>) -> Result<(), HttpTrack
         _ => {
             let raw = bencode::byte_string(value)
                 .map_err(|_| HttpTrackerError::Field { field: "peers" })?;
-            compact::read_v4(raw, peers);
+            add_peers(peers, compact::v4(raw));
             Ok(())
         }
     }

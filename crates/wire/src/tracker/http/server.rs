@@ -1,6 +1,7 @@
 //! An HTTP tracker's side: reads the raw query of a request's URL, writes the response's body.
 
-use crate::tracker::{AnnounceRequest, AnnounceResponse, Event, MAX_SCRAPE, ScrapeEntry, compact};
+use crate::compact;
+use crate::tracker::{AnnounceRequest, AnnounceResponse, Event, MAX_SCRAPE, ScrapeEntry};
 use crate::{InfoHash, PeerId, percent};
 use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

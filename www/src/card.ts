@@ -106,7 +106,9 @@ export class TorrentCard {
       options.linkHint ? h('p', { class: 'hint' }, options.linkHint) : null,
       h('p', { class: 'text-links' }, this.magnet, this.torrentFile),
     );
-    const remove = new RemoveButton(options.seeding ? 'Stop sharing' : 'Remove', () => options.removed(this));
+    const remove = options.seeding
+      ? new RemoveButton('Stop sharing', 'Really stop?', () => options.removed(this))
+      : new RemoveButton('Remove', 'Delete what is stored here?', () => options.removed(this));
     this.panels = h(
       'div',
       { class: 'panels' },

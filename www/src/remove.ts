@@ -13,6 +13,7 @@ export class RemoveButton {
 
   constructor(
     private readonly label: string,
+    private readonly question: string,
     act: () => void,
   ) {
     this.element = h('button', { type: 'button', class: 'button quiet danger' }, label);
@@ -25,7 +26,7 @@ export class RemoveButton {
 
   private ask(): void {
     this.asking = true;
-    setText(this.element, `${this.label}? Press again`);
+    setText(this.element, `${this.question} Press again`);
     this.timer = window.setTimeout(() => this.forget(), ASK_FOR);
   }
 

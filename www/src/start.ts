@@ -50,7 +50,7 @@ export class StartPanel {
     this.element = h(
       'div',
       { class: 'start' },
-      h('h1', {}, 'Files between browsers, and every BitTorrent client'),
+      h('h2', { class: 'headline' }, 'Files between browsers, and every BitTorrent client'),
       h('p', { class: 'lead' }, 'Open a link to download, or choose files to share. Data goes from peer to peer and is checked piece by piece.'),
       h(
         'div',
@@ -58,14 +58,14 @@ export class StartPanel {
         h(
           'section',
           { class: 'panel', 'aria-label': 'Download' },
-          h('h2', {}, 'Download'),
+          h('h3', {}, 'Download'),
           form,
           h('p', { class: 'or' }, h('button', { type: 'button', class: 'button', 'data-pick': 'torrent' }, 'Choose a .torrent file'), torrentPicker),
         ),
         h(
           'section',
           { class: 'panel share-panel', 'aria-label': 'Share' },
-          h('h2', {}, 'Share'),
+          h('h3', {}, 'Share'),
           h('p', {}, 'Drop files anywhere on this page, or choose them. They stay on this device: the page hands out pieces while it is open, and gives you a link.'),
           h(
             'p',

@@ -39,7 +39,7 @@ fn help_has_examples_and_ends_with_exit_code_0() {
         let ran = run(folder.path(), &[command, "--help"]);
         assert_eq!(ran.code, Some(0));
         assert!(
-            ran.out.contains(&format!("  brackish {command} ")) || command == "tracker",
+            ran.out.contains(&format!("  brackish {command} ")),
             "{}",
             ran.out
         );

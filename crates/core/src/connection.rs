@@ -8,6 +8,7 @@ use brackish_wire::{Bitfield, BlockRequest, PeerId, PieceIndex};
 
 use crate::meter::Meter;
 use crate::pipeline::Pipeline;
+use crate::session::Suggested;
 use crate::{JobId, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
@@ -119,6 +120,10 @@ pub(crate) struct Peer {
     pub snubs_us: bool,
     /// Requests that it rejected in a row while it did not choke us.
     pub rejections: u32,
+    /// Pieces that it advises us to ask for, oldest first.
+    pub advice: VecDeque<u32>,
+    /// Pieces that we, a seed that serves it, told it to ask for.
+    pub suggested: Vec<Suggested>,
     /// Its requests, not yet read.
     pub incoming: VecDeque<BlockRequest>,
     /// Its requests being read.
@@ -191,6 +196,8 @@ impl Peer {
             last_block: now,
             snubs_us: false,
             rejections: 0,
+            advice: VecDeque::new(),
+            suggested: Vec::new(),
             incoming: VecDeque::new(),
             reading: Vec::new(),
             down: Meter::default(),

@@ -1,12 +1,12 @@
 //! Which block to ask of which peer.
 //!
 //! Responsibilities: (1) knows of every block whether it is free, asked for (of whom, since when)
-//! or here; (2) chooses the next blocks for a peer: the reader's window first, then pieces already
-//! begun, then the rarest piece that the peer has, with random ones at the very start; (3) in the
+//! or here; (2) chooses the next blocks for a peer: the reader's window first, then what the peer
+//! itself suggests, pieces already begun, then the rarest piece that the peer has, with random ones at the very start; (3) in the
 //! endgame, when every missing block is asked for, asks slow blocks of a second peer; (4) frees
 //! blocks that a peer will not send. It does not know what is verified, only what it was told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use brackish_wire::{Bitfield, BlockRequest, Lengths, PieceIndex};
@@ -162,11 +162,13 @@ impl Picker {
     }
 
     /// Chooses up to `count` blocks for a peer that has the pieces `has`, notes that they were
-    /// asked of it, and appends them to `chosen`.
+    /// asked of it, and appends them to `chosen`. `advice` is what the peer suggests; what of it
+    /// is not to be had any more is taken out.
     pub fn pick(
         &mut self,
         peer: ConnectionId,
         has: &Bitfield,
+        advice: &mut VecDeque<u32>,
         count: usize,
         now: Timestamp,
         rng: &mut impl Rng,
@@ -184,6 +186,13 @@ impl Picker {
                 if has.get(piece) && (self.open.contains(&piece) || self.rarity.contains(piece)) {
                     self.take(peer, piece, goal, now, chosen);
                 }
+            }
+        }
+        while let Some(piece) = advice.front().copied().filter(|_| chosen.len() < goal) {
+            if self.open.contains(&piece) || self.rarity.contains(piece) {
+                self.take(peer, piece, goal, now, chosen);
+            } else {
+                advice.pop_front();
             }
         }
         while chosen.len() < goal {

@@ -14,6 +14,7 @@ use crate::metadata::MetadataFetch;
 use crate::meter::Meter;
 use crate::peer_set::PeerSet;
 use crate::picker::Picker;
+use crate::rarity::Rarity;
 use crate::{ConnectionId, Existing, Timestamp, TorrentState};
 
 /// Peers that left of which the session still knows who they were, to ban them if their data
@@ -56,6 +57,8 @@ pub(crate) struct Content {
     pub lengths: Lengths,
     pub verified: Bitfield,
     pub picker: Picker,
+    /// While seeding: how many peers have each piece, or were told to fetch it from us.
+    pub spread: Option<Rarity>,
     /// Who sent each block of the pieces on their way.
     pub senders: BTreeMap<u32, Vec<Option<ConnectionId>>>,
     pub blame: Blame,
@@ -141,6 +144,7 @@ impl Content {
         let lengths = info.lengths();
         Self {
             picker: Picker::new(lengths, rng),
+            spread: None,
             verified: Bitfield::new(lengths.piece_count()),
             senders: BTreeMap::new(),
             blame: Blame::default(),

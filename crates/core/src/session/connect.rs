@@ -332,7 +332,7 @@ impl Session {
                 _ => torrent.peer_set.released(address, traded, self.cx.now),
             }
         }
-        let Some(peer) = connection.peer.take() else {
+        let Some(mut peer) = connection.peer.take() else {
             return true;
         };
         torrent.depart(id, peer.id, connection.address);
@@ -354,8 +354,12 @@ impl Session {
                     .filter_map(|piece| content.lengths.piece(piece))
                 {
                     content.picker.peer_lost(piece, &mut self.cx.rng);
+                    if let Some(spread) = &mut content.spread {
+                        spread.decrement(piece.get(), &mut self.cx.rng);
+                    }
                 }
             }
+            peer.forget_suggestions(content.spread.as_mut(), &mut self.cx.rng);
         }
         self.cx.events.push_back(Event::PeerDisconnected {
             torrent: torrent_id,

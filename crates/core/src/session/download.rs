@@ -57,6 +57,7 @@ impl Session {
         content.picker.pick(
             id,
             pieces,
+            &mut peer.advice,
             count,
             self.cx.now,
             &mut self.cx.rng,

@@ -63,10 +63,10 @@ impl Session {
                 id: extension,
                 payload,
             } => self.heard_extended(id, extension, payload),
+            Message::Suggest(piece) => self.heard_suggestion(id, piece),
             // Hints that this engine does not follow, and what it does not know.
             Message::KeepAlive
             | Message::Port(_)
-            | Message::Suggest(_)
             | Message::AllowedFast(_)
             | Message::Unknown { .. } => {}
         }
@@ -142,6 +142,13 @@ impl Session {
         }
         if *counted {
             content.picker.peer_has(index, &mut self.cx.rng);
+            let suggested = peer.suggested.iter().position(|s| s.piece == piece);
+            match (suggested, &mut content.spread) {
+                // It was counted when it was suggested.
+                (Some(at), _) => drop(peer.suggested.swap_remove(at)),
+                (None, Some(spread)) => spread.increment(piece, &mut self.cx.rng),
+                (None, None) => {}
+            }
         }
         if !content.verified.get(piece) {
             peer.wanted += 1;
@@ -210,6 +217,9 @@ impl Session {
                 .filter_map(|piece| content.lengths.piece(piece))
             {
                 content.picker.peer_has(piece, &mut self.cx.rng);
+                if let Some(spread) = &mut content.spread {
+                    spread.increment(piece.get(), &mut self.cx.rng);
+                }
             }
         }
         let wanted = pieces

@@ -2,7 +2,7 @@
 //!
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
-//! blocks), `upload` (serving), `store` (jobs of the store, verification, blame), `extensions`
+//! blocks), `upload` (serving), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
 //! (BEP 10 and BEP 9), `trackers` and `signalling`, and `tick` (what time brings).
 
 mod connect;
@@ -12,9 +12,12 @@ mod figures;
 mod messages;
 mod signalling;
 mod store;
+mod suggest;
 mod tick;
 mod trackers;
 mod upload;
+
+pub(crate) use suggest::Suggested;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

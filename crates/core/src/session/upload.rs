@@ -43,6 +43,7 @@ impl Session {
             return self.reject(id, request);
         }
         peer.incoming.push_back(request);
+        self.followed(id, request.piece);
     }
 
     /// Reads blocks for a peer as far as its credit goes.
@@ -248,6 +249,13 @@ impl Session {
         }
         peer.service_since = self.cx.now;
         let dropped: Vec<BlockRequest> = if choke {
+            let content = connection
+                .torrent
+                .and_then(|torrent| self.torrents.get_mut(&torrent)?.content.as_mut());
+            peer.forget_suggestions(
+                content.and_then(|content| content.spread.as_mut()),
+                &mut self.cx.rng,
+            );
             peer.incoming.drain(..).collect()
         } else {
             Vec::new()
@@ -262,6 +270,9 @@ impl Session {
         );
         for request in dropped {
             self.reject(id, request);
+        }
+        if !choke {
+            self.suggest(id);
         }
     }
 }

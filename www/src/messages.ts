@@ -135,6 +135,7 @@ function codeOf(error: unknown): string | null {
 function sentence(text: string): string {
   const trimmed = text.trim();
   if (trimmed === '') return '';
-  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  // A URL or a file name at the start stays as it is.
+  const first = /^[a-z]+[ ,.]/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }

@@ -5,11 +5,16 @@ mod dont_have;
 mod handshake;
 mod metadata;
 mod pex;
+mod signal;
 
 pub use dont_have::DontHave;
 pub use handshake::{ExtendedHandshake, HANDSHAKE_ID, MAX_EXTENSIONS, MAX_HANDSHAKE_LENGTH};
 pub use metadata::{MAX_METADATA_SIZE, METADATA_PIECE_LENGTH, UtMetadata};
 pub use pex::{MAX_PEX_PEERS, PEX_INTERVAL, PexFlags, PexPeer, UtPex};
+pub use signal::{
+    INTRODUCTION_INTERVAL, MAX_INTRODUCED, MAX_SIGNAL_LENGTH, MAX_SIGNAL_OFFERS, MAX_SIGNAL_SDP,
+    Route, SIGNAL_OFFER_LIFETIME, SIGNAL_OFFERS_PER_MINUTE, Signal, SignalErrorCode,
+};
 
 use crate::bencode::BencodeError;
 
@@ -21,6 +26,9 @@ pub const UT_PEX: &str = "ut_pex";
 
 /// The name of the extension by which a peer takes a `have` back (BEP 54).
 pub const LT_DONTHAVE: &str = "lt_donthave";
+
+/// The name of the extension by which peers introduce web peers to each other; see `docs/signalling-extension.md`.
+pub const BK_SIGNAL: &str = "bk_signal";
 
 /// A message of an extension that breaks the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,5 +63,20 @@ pub enum ExtensionError {
     DontHaveLength {
         /// How many it has.
         length: usize,
+    },
+    /// A `bk_signal` message is longer than [`MAX_SIGNAL_LENGTH`].
+    #[error("a bk_signal message of {length} bytes is too long")]
+    SignalTooLong {
+        /// Its length.
+        length: usize,
+    },
+    /// A `bk_signal` message of a kind that this crate does not know; it is to be passed over.
+    #[error("bk_signal has no such message type")]
+    UnknownSignal,
+    /// A field of a `bk_signal` message is missing, of the wrong kind or length, or no text.
+    #[error("bk_signal: {field} is missing or malformed")]
+    SignalField {
+        /// The field.
+        field: &'static str,
     },
 }

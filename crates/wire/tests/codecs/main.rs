@@ -7,6 +7,7 @@ mod hostile;
 mod message;
 mod metainfo;
 mod random;
+mod signal;
 mod tracker_http;
 mod tracker_udp;
 mod tracker_ws;

@@ -12,6 +12,7 @@ mod fast;
 mod ids;
 mod lengths;
 pub mod magnet;
+pub mod merkle;
 pub mod message;
 pub mod metainfo;
 mod percent;

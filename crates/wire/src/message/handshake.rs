@@ -86,6 +86,12 @@ impl Reserved {
         self.0[7] & 0x04 != 0
     }
 
+    /// Version 2 (BEP 52): set by who opens a connection by the version 1 info-hash of a hybrid torrent, and could go on
+    /// by the other.
+    pub const fn v2(self) -> bool {
+        self.0[7] & 0x10 != 0
+    }
+
     /// The DHT (BEP 5).
     pub const fn dht(self) -> bool {
         self.0[7] & 0x01 != 0
@@ -100,6 +106,12 @@ impl Reserved {
     /// The same bits and the fast extension's (BEP 6).
     pub const fn with_fast(mut self) -> Self {
         self.0[7] |= 0x04;
+        self
+    }
+
+    /// The same bits and that of version 2 (BEP 52).
+    pub const fn with_v2(mut self) -> Self {
+        self.0[7] |= 0x10;
         self
     }
 

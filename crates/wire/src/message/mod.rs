@@ -3,9 +3,11 @@
 
 mod decoder;
 mod handshake;
+mod hashes;
 
 pub use decoder::Decoder;
 pub use handshake::{HANDSHAKE_LENGTH, Handshake, HandshakeError, Reserved};
+pub use hashes::HashMessage;
 
 use crate::BlockRequest;
 use bytes::BufMut;
@@ -67,10 +69,13 @@ pub enum Message<'a> {
         /// What follows it.
         payload: &'a [u8],
     },
-    /// A message that this crate does not know, to be passed over.
+    /// A message of none of these kinds: one about hashes, which [`HashMessage::decode`] reads (BEP 52), or one that is
+    /// to be passed over.
     Unknown {
         /// The message id.
         id: u8,
+        /// What follows it.
+        payload: &'a [u8],
     },
 }
 
@@ -124,7 +129,7 @@ impl<'a> Message<'a> {
             20 => payload
                 .split_first()
                 .map(|(&id, payload)| Self::Extended { id, payload }),
-            _ => Some(Self::Unknown { id }),
+            _ => Some(Self::Unknown { id, payload }),
         };
         message.ok_or(MessageError::Length {
             id,
@@ -132,7 +137,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Writes the message with its length prefix at the end of `out`. [`Message::Unknown`] is written with no payload.
+    /// Writes the message with its length prefix at the end of `out`.
     pub fn encode(&self, out: &mut impl BufMut) {
         match *self {
             Self::KeepAlive => out.put_u32(0),
@@ -165,7 +170,10 @@ impl<'a> Message<'a> {
                 out.put_u8(id);
                 out.put_slice(payload);
             }
-            Self::Unknown { id } => put_empty(out, id),
+            Self::Unknown { id, payload } => {
+                put_head(out, id, payload.len());
+                out.put_slice(payload);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 mod bencode;
 mod extension;
 mod hostile;
+mod merkle;
 mod message;
 mod metainfo;
 mod random;

@@ -40,7 +40,7 @@ fn samples(payload: &[u8]) -> Vec<Message<'_>> {
         Message::Reject(BLOCK),
         Message::AllowedFast(0),
         Message::Extended { id: 3, payload },
-        Message::Unknown { id: 99 },
+        Message::Unknown { id: 99, payload },
     ]
 }
 

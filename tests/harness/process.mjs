@@ -44,7 +44,8 @@ export class Started {
     const collect = (stream, lines) =>
       createInterface({ input: stream, crlfDelay: Infinity }).on('line', (line) => {
         lines.push(line);
-        log.add(line);
+        // Figures come every second, and only the last ones say something.
+        log.add(line, { replaces: /^\{"event": ?"(tracker_)?(progress|state)"/ });
       });
     collect(child.stdout, this.#out);
     collect(child.stderr, this.#err);

@@ -52,12 +52,13 @@ export class Scope {
     return path;
   }
 
-  /** Lines that are printed if the test fails. */
+  /** Lines that are printed if the test fails. A line that matches `replaces` takes the place of one before it that does. */
   log(name) {
     const log = { name, lines: [] };
     this.#logs.push(log);
     return {
-      add: (line) => {
+      add: (line, { replaces } = {}) => {
+        if (replaces?.test(line) && replaces.test(log.lines.at(-1) ?? '')) log.lines.pop();
         log.lines.push(line);
         if (process.env.BRACKISH_TEST_LOGS) console.error(`[${name}] ${line}`);
       },

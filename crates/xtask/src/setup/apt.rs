@@ -43,8 +43,12 @@ pub fn install(packages: &[&str]) -> Result<()> {
 
 /// Whether packages can be installed here without asking anyone.
 pub fn possible() -> bool {
-    Path::new("/usr/bin/apt-get").exists()
-        && process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+    Path::new("/usr/bin/apt-get").exists() && is_root()
+}
+
+/// Whether this is the superuser.
+pub fn is_root() -> bool {
+    process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 fn try_install(packages: &[&str]) -> Result<()> {

@@ -8,6 +8,8 @@ pub mod wasm;
 
 use anyhow::{Result, bail};
 
+pub use self::apt::is_root;
+
 use crate::paths;
 
 /// The pieces in the order in which they are installed.

@@ -21,7 +21,7 @@ pub mod tracker;
 
 pub use bitfield::{Bitfield, BitfieldError};
 pub use fast::{ALLOWED_FAST_PIECES, MAX_ALLOWED_FAST, allowed_fast_set};
-pub use ids::{InfoHash, InfoHashError, PeerId};
+pub use ids::{InfoHash, InfoHashError, InfoHashV2, PeerId};
 pub use lengths::{
     BLOCK_LENGTH, BlockRequest, Lengths, LengthsError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
 };

@@ -1,7 +1,8 @@
-//! Magnet links (BEP 9): an info-hash and where to look for it, in one line. With the choice of files of BEP 53.
+//! Magnet links (BEP 9): an info-hash and where to look for it, in one line. With the choice of files of BEP 53, and the
+//! hashes of version 2 (BEP 52).
 
 use crate::percent;
-use crate::{InfoHash, InfoHashError};
+use crate::{InfoHash, InfoHashError, InfoHashV2};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -15,8 +16,10 @@ pub const MAX_VALUES: usize = 256;
 /// What a magnet link says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Magnet {
-    /// The torrent (`xt`).
+    /// The torrent (`xt`, `btih`); for one of version 2 alone, its hash cut short.
     pub info_hash: InfoHash,
+    /// The torrent's hash of version 2 (`xt`, `btmh`), if the link has it.
+    pub info_hash_v2: Option<InfoHashV2>,
     /// What to call it until its metadata has come (`dn`).
     pub name: Option<String>,
     /// Announce URLs (`tr`).
@@ -58,6 +61,7 @@ impl Magnet {
     pub fn new(info_hash: InfoHash) -> Self {
         Self {
             info_hash,
+            info_hash_v2: None,
             name: None,
             trackers: Vec::new(),
             web_seeds: Vec::new(),
@@ -67,46 +71,40 @@ impl Magnet {
         }
     }
 
+    /// A link to a torrent of version 2 alone, with nothing more.
+    pub fn new_v2(info_hash: InfoHashV2) -> Self {
+        Self {
+            info_hash_v2: Some(info_hash),
+            ..Self::new(info_hash.truncated())
+        }
+    }
+
+    /// Reads a link to a torrent of any version, also of version 2 alone, which `parse` refuses.
+    pub fn parse_any_version(text: &str) -> Result<Self, MagnetError> {
+        read(text)
+    }
+
+    /// Whether the link names a torrent of version 2 alone.
+    pub fn is_v2_only(&self) -> bool {
+        self.info_hash_v2
+            .is_some_and(|hash| hash.truncated() == self.info_hash)
+    }
+
     /// Whether file number `index` is wanted.
     pub fn selects(&self, index: u32) -> bool {
         self.select.is_empty() || self.select.iter().any(|range| range.contains(&index))
     }
 }
 
-/// Keys count in any case, and may be numbered (`tr.1`). What is not known is passed over.
+/// See [`Magnet::parse_any_version`] for links to torrents of version 2 alone, which are refused here.
 impl FromStr for Magnet {
     type Err = MagnetError;
 
     fn from_str(text: &str) -> Result<Self, MagnetError> {
-        let text = text.trim();
-        if text.len() > MAX_LINK_LENGTH {
-            return Err(MagnetError::TooLong(text.len()));
+        let magnet = read(text)?;
+        if magnet.is_v2_only() {
+            return Err(MagnetError::Version2Only);
         }
-        let query = match text.split_once('?') {
-            Some((scheme, query)) if scheme.eq_ignore_ascii_case("magnet:") => query,
-            _ => return Err(MagnetError::Scheme),
-        };
-        let mut magnet = Self::new(InfoHash([0; 20]));
-        let mut topic = Err(MagnetError::NoInfoHash);
-        let mut acceptable = Vec::new();
-        for (key, value) in percent::pairs(query) {
-            let value = percent::decode_text(value);
-            match unnumbered(&key.to_ascii_lowercase()) {
-                "xt" if topic.is_err() => topic = read_topic(&value).unwrap_or(topic),
-                "dn" if magnet.name.is_none() && !value.is_empty() => magnet.name = Some(value),
-                "tr" => add(&mut magnet.trackers, value),
-                "ws" => add(&mut magnet.web_seeds, value),
-                "x.pe" => add(&mut magnet.peers, value),
-                "xs" => add(&mut magnet.sources, value),
-                "as" => add(&mut acceptable, value),
-                "so" => read_ranges(&value, &mut magnet.select),
-                _ => {}
-            }
-        }
-        magnet.info_hash = topic?;
-        acceptable
-            .into_iter()
-            .for_each(|source| add(&mut magnet.sources, source));
         Ok(magnet)
     }
 }
@@ -114,7 +112,15 @@ impl FromStr for Magnet {
 /// A link that reads back as the same.
 impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut link = format!("magnet:?xt={BTIH}{}", self.info_hash);
+        let mut topics = Vec::new();
+        if !self.is_v2_only() {
+            topics.push(format!("xt={BTIH}{}", self.info_hash));
+        }
+        topics.extend(
+            self.info_hash_v2
+                .map(|hash| format!("xt={BTMH}{}", hash.to_multihash())),
+        );
+        let mut link = format!("magnet:?{}", topics.join("&"));
         let lists = [
             ("tr", &self.trackers),
             ("ws", &self.web_seeds),
@@ -149,14 +155,74 @@ impl fmt::Display for Magnet {
 const BTIH: &str = "urn:btih:";
 const BTMH: &str = "urn:btmh:";
 
-/// The info-hash of an exact topic; `None` if it is about something else.
-fn read_topic(value: &str) -> Option<Result<InfoHash, MagnetError>> {
-    let (urn, hash) = value.split_at_checked(BTIH.len())?;
-    if urn.eq_ignore_ascii_case(BTIH) {
-        Some(hash.parse().map_err(MagnetError::InfoHash))
-    } else {
-        urn.eq_ignore_ascii_case(BTMH)
-            .then_some(Err(MagnetError::Version2Only))
+/// Keys count in any case, and may be numbered (`tr.1`). What is not known is passed over.
+fn read(text: &str) -> Result<Magnet, MagnetError> {
+    let text = text.trim();
+    if text.len() > MAX_LINK_LENGTH {
+        return Err(MagnetError::TooLong(text.len()));
+    }
+    let query = match text.split_once('?') {
+        Some((scheme, query)) if scheme.eq_ignore_ascii_case("magnet:") => query,
+        _ => return Err(MagnetError::Scheme),
+    };
+    let mut magnet = Magnet::new(InfoHash([0; 20]));
+    let mut topics = Topics::default();
+    let mut acceptable = Vec::new();
+    for (key, value) in percent::pairs(query) {
+        let value = percent::decode_text(value);
+        match unnumbered(&key.to_ascii_lowercase()) {
+            "xt" => topics.read(&value),
+            "dn" if magnet.name.is_none() && !value.is_empty() => magnet.name = Some(value),
+            "tr" => add(&mut magnet.trackers, value),
+            "ws" => add(&mut magnet.web_seeds, value),
+            "x.pe" => add(&mut magnet.peers, value),
+            "xs" => add(&mut magnet.sources, value),
+            "as" => add(&mut acceptable, value),
+            "so" => read_ranges(&value, &mut magnet.select),
+            _ => {}
+        }
+    }
+    (magnet.info_hash, magnet.info_hash_v2) = topics.hashes()?;
+    acceptable
+        .into_iter()
+        .for_each(|source| add(&mut magnet.sources, source));
+    Ok(magnet)
+}
+
+/// The first good hash of each version among the exact topics.
+#[derive(Default)]
+struct Topics {
+    v1: Option<InfoHash>,
+    v2: Option<InfoHashV2>,
+    /// What was wrong with the last one that was not good.
+    wrong: Option<InfoHashError>,
+}
+
+impl Topics {
+    fn read(&mut self, value: &str) {
+        let Some((urn, hash)) = value.split_at_checked(BTIH.len()) else {
+            return;
+        };
+        if urn.eq_ignore_ascii_case(BTIH) && self.v1.is_none() {
+            match hash.parse() {
+                Ok(hash) => self.v1 = Some(hash),
+                Err(error) => self.wrong = Some(error),
+            }
+        } else if urn.eq_ignore_ascii_case(BTMH) && self.v2.is_none() {
+            match InfoHashV2::from_multihash(hash) {
+                Ok(hash) => self.v2 = Some(hash),
+                Err(error) => self.wrong = Some(error),
+            }
+        }
+    }
+
+    fn hashes(self) -> Result<(InfoHash, Option<InfoHashV2>), MagnetError> {
+        match (self.v1, self.v2, self.wrong) {
+            (Some(v1), v2, _) => Ok((v1, v2)),
+            (None, Some(v2), _) => Ok((v2.truncated(), Some(v2))),
+            (None, None, Some(error)) => Err(MagnetError::InfoHash(error)),
+            (None, None, None) => Err(MagnetError::NoInfoHash),
+        }
     }
 }
 
@@ -242,17 +308,43 @@ mod tests {
     }
 
     #[test]
-    fn a_hybrid_link_is_read_by_its_version_1_hash_in_either_order() {
+    fn a_hybrid_link_is_read_with_both_hashes_in_either_order() {
         let v2 = format!("urn:btmh:1220{}", "ab".repeat(32));
         for link in [
             format!("magnet:?xt=urn:btih:{HEX}&xt={v2}"),
             format!("magnet:?xt={v2}&xt=urn:btih:{HEX}"),
+            format!("magnet:?xt=urn:btmh:12&xt={v2}&xt=urn:btih:12&xt=urn:btih:{HEX}"),
         ] {
-            assert_eq!(link.parse::<Magnet>().unwrap().info_hash.to_string(), HEX);
+            let magnet: Magnet = link.parse().unwrap();
+            assert_eq!(magnet.info_hash.to_string(), HEX);
+            assert_eq!(magnet.info_hash_v2, Some(InfoHashV2([0xab; 32])));
+            let again = format!("magnet:?xt=urn:btih:{HEX}&xt={v2}");
+            assert_eq!(magnet.to_string(), again);
+            assert!(!magnet.is_v2_only());
         }
+        let half_wrong = format!("magnet:?xt=urn:btih:{HEX}&xt=urn:btmh:1220ab");
+        assert_eq!(half_wrong.parse::<Magnet>().unwrap().info_hash_v2, None);
+    }
+
+    #[test]
+    fn a_link_of_version_2_alone_is_read_where_any_version_is_and_refused_elsewhere() {
+        let link = format!("magnet:?xt=urn:btmh:1220{}&dn=x", "ab".repeat(32));
+        assert_eq!(link.parse::<Magnet>(), Err(MagnetError::Version2Only));
+        let magnet = Magnet::parse_any_version(&link).unwrap();
+        assert_eq!(magnet.info_hash, InfoHash([0xab; 20]));
+        assert_eq!(magnet.to_string(), link);
+        let made = Magnet {
+            name: Some("x".into()),
+            ..Magnet::new_v2(InfoHashV2([0xab; 32]))
+        };
+        assert_eq!(made, magnet);
+        assert!(magnet.is_v2_only());
+        let version_1 = format!("magnet:?xt=urn:btih:{HEX}");
+        let magnet = Magnet::parse_any_version(&version_1).unwrap();
+        assert_eq!(Ok(magnet), version_1.parse());
         assert_eq!(
-            format!("magnet:?xt={v2}").parse::<Magnet>(),
-            Err(MagnetError::Version2Only)
+            Magnet::parse_any_version("magnet:?xt=urn:btmh:1220ab"),
+            Err(MagnetError::InfoHash(InfoHashError::Multihash))
         );
     }
 

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use brackish_native::{
-    Add, Event, Node, NodeConfig, NodeError, Source, TorrentError, TorrentState, Via,
+    Add, Event, Node, NodeConfig, NodeError, Source, TorrentError, TorrentState, TrackerStatus, Via,
 };
 use brackish_wire::magnet::Magnet;
 use common::*;
@@ -103,7 +103,7 @@ async fn nodes_find_each_other_through_an_http_tracker() {
         .trackers()
         .await
         .iter()
-        .any(|tracker| tracker.status == brackish_native::TrackerStatus::Working)
+        .any(|tracker| tracker.status == TrackerStatus::Working)
     {
         within(async {
             while !matches!(events.recv().await.unwrap(), Event::TrackerAnnounced { .. }) {}
@@ -290,7 +290,7 @@ async fn a_dead_tracker_is_named_with_its_reason() {
         loop {
             let trackers = torrent.trackers().await;
             let refused = trackers.iter().filter(|tracker| {
-                matches!(&tracker.status, brackish_native::TrackerStatus::Failed(reason) if reason.contains("refused"))
+                matches!(&tracker.status, TrackerStatus::Failed(reason) if reason.contains("refused"))
             });
             if refused.count() == urls.len() {
                 break;
@@ -318,4 +318,63 @@ async fn a_removed_torrent_ends_what_waits_for_it() {
         within(waiting).await.unwrap(),
         Err(TorrentError::Removed)
     ));
+}
+
+#[tokio::test]
+async fn a_node_that_is_shut_down_leaves_its_swarms() {
+    let (tracker, _stop) = tracker().await;
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("seed/file.bin");
+    write(&source, &bytes(12, 100_000));
+    let urls = [
+        format!("http://{tracker}/announce"),
+        format!("ws://{tracker}/announce"),
+    ];
+    let (metainfo, map) = torrent_of(std::slice::from_ref(&source), &urls).await;
+    for _ in 0..2 {
+        let node = Node::start(NodeConfig::default()).await.unwrap();
+        let seeding = seed(&node, &metainfo, map.clone()).await;
+        // The second node finds nobody: the first has said that it leaves.
+        within(async {
+            while seeding
+                .trackers()
+                .await
+                .iter()
+                .any(|tracker| tracker.status != TrackerStatus::Working)
+            {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let stats = seeding.stats().borrow().clone();
+        assert_eq!((stats.known_peers, stats.webrtc_peers), (0, 0));
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_tracker_does_not_hold_up_a_shutdown() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("seed/file.bin");
+    write(&source, &bytes(13, 100_000));
+    let urls = [
+        format!("http://{address}/announce"),
+        format!("ws://{address}/announce"),
+    ];
+    let (metainfo, map) = torrent_of(std::slice::from_ref(&source), &urls).await;
+    let node = Node::start(NodeConfig::default()).await.unwrap();
+    let seeding = seed(&node, &metainfo, map).await;
+    let began = std::time::Instant::now();
+    node.shutdown().await;
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(
+        seeding.verified().await.is_none(),
+        "a handle outlives its node"
+    );
 }

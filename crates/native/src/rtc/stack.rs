@@ -103,6 +103,8 @@ impl WebRtcStack {
             .with_runtime(self.runtime.clone())
             .with_handler(handler.clone())
             .with_udp_addrs(addresses::local())
+            // A connection that is dropped half made then ends; see `RtcRuntime` for the threads.
+            .with_dedicated_reactor_pool_size(1)
             .build()
             .await?;
         Ok(PeerChannel {

@@ -54,14 +54,13 @@ impl Files {
         if self.layout.root().is_none() {
             return Ok(());
         }
-        for (index, slot) in self
-            .layout
-            .files()
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.stored)
-        {
-            if slot.length == 0 || self.allocation == Allocation::Full {
+        let wants_space = self.allocation == Allocation::Full;
+        for (index, slot) in self.layout.files().iter().enumerate() {
+            if !slot.stored || (slot.length > 0 && !wants_space) {
+                continue;
+            }
+            let there = fs::metadata(&slot.path).is_ok_and(|there| there.len() >= slot.length);
+            if !there {
                 let file = self.open(index, true)?;
                 system::allocate(&file, slot.length)
                     .map_err(|error| failure(&slot.path, &error))?;

@@ -9,8 +9,8 @@ use crate::config::NodeConfig;
 use crate::engine::{self, Command, EngineHandle, Started};
 use crate::torrent::{Add, AddError, Torrent};
 
-/// A running node: an engine thread, its peers and its torrents. Dropping it ends the node without
-/// telling the trackers; see [`Node::shutdown`].
+/// A running node: an engine thread, its peers and its torrents. When it and the handles of its
+/// torrents are dropped, it ends without telling the trackers; see [`Node::shutdown`].
 #[derive(Debug)]
 pub struct Node {
     engine: Arc<EngineHandle>,
@@ -48,7 +48,8 @@ pub enum NodeError {
 }
 
 impl Node {
-    /// Starts a node: its threads run and its port is open when this returns.
+    /// Starts a node: its threads run and its port is open when this returns. On Unix the limit of
+    /// open descriptors of the process is raised, as far as the system lets it.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let (engine, started) = engine::start(config).await?;
         Ok(Self {

@@ -378,3 +378,49 @@ async fn a_silent_tracker_does_not_hold_up_a_shutdown() {
         "a handle outlives its node"
     );
 }
+
+#[tokio::test]
+async fn peers_are_accepted_over_ipv6_where_the_machine_has_it() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("seed/file.bin");
+    write(&source, &bytes(14, 200_000));
+    let (metainfo, map) = torrent_of(std::slice::from_ref(&source), &[]).await;
+    let (one, other) = (tcp_node().await, tcp_node().await);
+    seed(&one, &metainfo, map).await;
+    let address = (std::net::Ipv6Addr::LOCALHOST, one.tcp_port().unwrap()).into();
+    let torrent = download(
+        &other,
+        &metainfo,
+        &place.path().join("leech"),
+        vec![address],
+    )
+    .await;
+    within(torrent.wait_finished()).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_nodes_share_what_one_seed_has() {
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("seed/file.bin");
+    let data = bytes(15, 4_000_000);
+    write(&source, &data);
+    let (metainfo, map) = torrent_of(std::slice::from_ref(&source), &[]).await;
+    let one = tcp_node().await;
+    seed(&one, &metainfo, map).await;
+    let mut leeches = Vec::new();
+    let mut addresses = vec![address(&one)];
+    for index in 0..4 {
+        let node = tcp_node().await;
+        let target = place.path().join(format!("leech{index}"));
+        let torrent = download(&node, &metainfo, &target, addresses.clone()).await;
+        addresses.push(address(&node));
+        leeches.push((node, torrent, target));
+    }
+    for (_, torrent, target) in &leeches {
+        within(torrent.wait_finished()).await.unwrap();
+        assert!(fs::read(target.join("file.bin")).unwrap() == data);
+    }
+}

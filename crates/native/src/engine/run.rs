@@ -39,6 +39,10 @@ const EVENT_INTERVAL: u32 = 16;
 /// waits is only what comes while they are off the processor, and all of it is memory.
 const STORE_BUDGET: usize = 8 << 20;
 
+/// Descriptors that the process is allowed, where the system lets it.
+#[cfg(unix)]
+const DESCRIPTORS: u64 = 16384;
+
 /// What the thread starts from.
 pub(super) struct Setup {
     pub(super) config: NodeConfig,
@@ -77,7 +81,28 @@ pub(super) fn thread(
     });
 }
 
+/// Raises the number of descriptors that the process may have open: the usual 1024 are fewer than
+/// the sockets of 400 WebRTC connections. A system that refuses only serves fewer peers.
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let wanted = limit
+            .maximum
+            .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+        if limit.current.is_some_and(|current| current < wanted) {
+            let raised = Rlimit {
+                current: Some(wanted),
+                maximum: limit.maximum,
+            };
+            let _ = setrlimit(Resource::Nofile, raised);
+        }
+    }
+}
+
 fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
+    raise_descriptor_limit();
     let Setup {
         config,
         ice_servers,

@@ -53,6 +53,7 @@ for (const scheme of ['light', 'dark']) {
   proves(`text has enough contrast in the ${scheme} scheme`, async (scope) => {
     const { app } = await finishedPage(scope);
     await app.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    await app.page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
     const texts = await app.page.evaluate(measureContrast);
     assert.ok(texts.length > 5);
     const faint = texts.filter(({ ratio, large }) => ratio < (large ? LARGE_CONTRAST : CONTRAST));

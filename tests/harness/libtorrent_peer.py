@@ -34,7 +34,6 @@ def main():
             "min_announce_interval": 1,
             "min_websocket_announce_interval": 1,
             "webtorrent_stun_server": "",
-            "upload_rate_limit": asked.get("limit", 0),
             "alert_mask": lt.alert.category_t.status_notification
             | lt.alert.category_t.error_notification
             | lt.alert.category_t.tracker_notification
@@ -52,6 +51,8 @@ def main():
         parameters.trackers = [url for url in parameters.trackers if not url.startswith("ws")]
     parameters.flags &= ~lt.torrent_flags.auto_managed
     parameters.flags &= ~lt.torrent_flags.paused
+    # The session's own limit leaves out peers on this machine.
+    parameters.upload_limit = asked.get("limit", 0) or -1
     handle = session.add_torrent(parameters)
     for host, port in asked.get("peers", []):
         handle.connect_peer((host, port))

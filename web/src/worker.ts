@@ -7,8 +7,8 @@ import init, { Engine } from 'brackish-engine';
 import type { Command, Fault, Message, TorrentNews } from './protocol.js';
 import type { PeerInfo, TorrentState, TrackerInfo } from './types.js';
 
-/** Milliseconds between two sets of figures. */
-const REPORT_EVERY = 500;
+/** Seconds between two sets of figures. */
+const TICK = 0.5;
 
 /** Random bytes that an engine is made with. */
 const RANDOM_BYTES = 44;
@@ -58,7 +58,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<void
   const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
   const made = new Engine(host, random, folder, command.maxPeers);
   engine = made;
-  setInterval(() => made.report(), REPORT_EVERY);
+  setInterval(() => made.tick(TICK), TICK * 1000);
   page.postMessage({ type: 'started', storage: folder ? 'opfs' : 'memory', peerId: made.peerId() });
 }
 

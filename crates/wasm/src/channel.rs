@@ -9,13 +9,18 @@ use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort, RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
 
-/// Bytes that may wait in a channel's send buffer. More keeps a fast path busy while this thread
-/// hashes or writes; less keeps a request from waiting behind seconds of blocks on a slow one.
+/// Bytes that may wait in a channel's send buffer until its rate is known.
 pub const ROOM: usize = 512 * 1024;
 
-/// The send buffer asks for more when it is down to this. At most half of [`ROOM`]: the session
-/// can always reach it with a block to spare, so the event cannot fail to come.
-const LOW: u32 = 256 * 1024;
+/// The least: a slow path always has the next blocks, and a request waits a second or two behind
+/// them at 100 kB/s.
+const LEAST_ROOM: usize = 128 * 1024;
+
+/// The most: a fast path stays busy while this thread hashes or writes.
+const MOST_ROOM: usize = 1024 * 1024;
+
+/// Seconds of sending that are to wait. A path takes them while this thread has its hands full.
+const ROOM_SECONDS: f64 = 0.25;
 
 /// Most bytes of one message. 64 KiB is what a peer takes that does not say (RFC 8841), and fewer,
 /// larger messages cost a browser less.
@@ -38,6 +43,10 @@ pub struct Channel {
     transport: Transport,
     /// Bytes sent and not yet told to the session as taken.
     outstanding: usize,
+    /// Bytes that may be outstanding.
+    room: usize,
+    /// Bytes taken since the room was last measured.
+    lately: usize,
     _handlers: Vec<Closure<dyn FnMut(JsValue)>>,
 }
 
@@ -52,7 +61,7 @@ impl Channel {
     /// one that is open already says so at once.
     pub fn transferred(channel: RtcDataChannel, signal: Rc<dyn Fn(Signal)>) -> Self {
         channel.set_binary_type(RtcDataChannelType::Arraybuffer);
-        channel.set_buffered_amount_low_threshold(LOW);
+        channel.set_buffered_amount_low_threshold(low(ROOM));
         let handlers = vec![
             handler(&signal, |_| Signal::Open),
             handler(&signal, message),
@@ -68,6 +77,8 @@ impl Channel {
         Self {
             transport: Transport::Transferred(channel),
             outstanding: 0,
+            room: ROOM,
+            lately: 0,
             _handlers: handlers,
         }
     }
@@ -95,6 +106,8 @@ impl Channel {
         Self {
             transport: Transport::Relayed(port, credit),
             outstanding: 0,
+            room: ROOM,
+            lately: 0,
             _handlers: handlers,
         }
     }
@@ -131,8 +144,40 @@ impl Channel {
             Transport::Relayed(_, credit) => credit.take().min(self.outstanding),
         };
         self.outstanding -= taken;
+        self.lately += taken;
         taken
     }
+
+    /// Measures the room anew by what was taken in the last `seconds`. `Some` when it changed.
+    pub fn measure_room(&mut self, seconds: f64) -> Option<usize> {
+        let taken = std::mem::take(&mut self.lately);
+        let Transport::Transferred(channel) = &self.transport else {
+            // The page's end of a relay asks for more by its own fixed threshold.
+            return None;
+        };
+        let room = room(taken as f64 / seconds.max(0.001));
+        // With nothing waiting the rate is that of the demand, which says nothing of the path.
+        let changed = room > self.room || (room < self.room && self.outstanding > 0);
+        changed.then(|| {
+            self.room = room;
+            channel.set_buffered_amount_low_threshold(low(room));
+            room
+        })
+    }
+}
+
+/// The room for a path of so many bytes per second: a power of two, so that it does not change
+/// with every measurement.
+fn room(rate: f64) -> usize {
+    ((rate * ROOM_SECONDS) as usize)
+        .clamp(LEAST_ROOM, MOST_ROOM)
+        .next_power_of_two()
+}
+
+/// The send buffer asks for more when it is down to this. At most half of the room: the session can
+/// always reach it with a block to spare, so the event cannot fail to come.
+fn low(room: usize) -> u32 {
+    (room / 2) as u32
 }
 
 impl Drop for Channel {
@@ -175,5 +220,17 @@ fn payload(data: JsValue) -> Signal {
     match data.dyn_into::<ArrayBuffer>() {
         Ok(buffer) => Signal::Message(buffer),
         Err(_) => Signal::Closed("the peer sent text on the data channel"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_follows_the_rate_of_the_path_within_bounds() {
+        assert_eq!(room(0.0), LEAST_ROOM);
+        assert_eq!(room(1_500_000.0), 512 * 1024);
+        assert_eq!(room(50_000_000.0), MOST_ROOM);
     }
 }

@@ -60,13 +60,8 @@ impl Connections {
 
 impl Driver {
     /// Gives a connection its channel, made by `make` with the function to call for its events.
-    pub fn attach(self: &Rc<Self>, number: u64, make: impl FnOnce(Rc<dyn Fn(Signal)>) -> Channel) {
-        let driver = Rc::downgrade(self);
-        let channel = make(Rc::new(move |signal| {
-            if let Some(driver) = driver.upgrade() {
-                driver.signal(number, signal);
-            }
-        }));
+    pub fn attach(&'static self, number: u64, make: impl FnOnce(Rc<dyn Fn(Signal)>) -> Channel) {
+        let channel = make(Rc::new(move |signal| self.signal(number, signal)));
         let open = channel.is_open();
         // A connection that the session has closed meanwhile is closed with its channel.
         let Some(connection) = self.replace_channel(number, channel) else {
@@ -79,7 +74,7 @@ impl Driver {
     }
 
     /// Adds to the message for a peer, and sends what is full.
-    pub fn transmit(self: &Rc<Self>, id: ConnectionId, data: &[u8]) {
+    pub fn transmit(&'static self, id: ConnectionId, data: &[u8]) {
         let number = id.to_u64();
         let mut connections = self.connections.borrow_mut();
         let Connections { known, busy } = &mut *connections;
@@ -106,7 +101,7 @@ impl Driver {
 
     /// Sends every message under construction, and tells the session what the channels took.
     /// Whether the session was told anything.
-    pub fn send_messages(self: &Rc<Self>) -> bool {
+    pub fn send_messages(&'static self) -> bool {
         let busy = std::mem::take(&mut self.connections.borrow_mut().busy);
         let mut told = false;
         for number in busy {
@@ -128,6 +123,21 @@ impl Driver {
         told
     }
 
+    /// Gives every connection the room that its path has taken in the last `seconds`.
+    pub fn measure_rooms(&'static self, seconds: f64) {
+        let mut measured = Vec::new();
+        for connection in self.connections.borrow_mut().known.values_mut() {
+            let room = connection
+                .channel
+                .as_mut()
+                .and_then(|channel| channel.measure_room(seconds));
+            measured.extend(room.map(|room| (connection.id, room)));
+        }
+        for (connection, room) in measured {
+            self.input(Input::Room { connection, room });
+        }
+    }
+
     /// Ends a connection as the session wants.
     pub fn close_connection(&self, id: ConnectionId) {
         let closed = self.connections.borrow_mut().known.remove(&id.to_u64());
@@ -137,12 +147,12 @@ impl Driver {
     }
 
     /// A connection ended or could not be made.
-    pub fn connection_lost(self: &Rc<Self>, number: u64, reason: String) {
+    pub fn connection_lost(&'static self, number: u64, reason: String) {
         self.broken(number, reason);
         self.pump();
     }
 
-    fn signal(self: &Rc<Self>, number: u64, signal: Signal) {
+    fn signal(&'static self, number: u64, signal: Signal) {
         let Some(id) = self.connections.borrow().id(number) else {
             return;
         };
@@ -170,7 +180,7 @@ impl Driver {
         }
     }
 
-    fn signal_open(self: &Rc<Self>, connection: ConnectionId, number: u64) {
+    fn signal_open(&'static self, connection: ConnectionId, number: u64) {
         let early = match self.connections.borrow_mut().known.get_mut(&number) {
             Some(connection) if !connection.opened => {
                 connection.opened = true;

@@ -52,45 +52,42 @@ pub struct Torrent {
 }
 
 impl Driver {
-    /// A driver with nothing to do.
+    /// A driver with nothing to do. It lives as long as the Worker does, which ends all at once.
     pub fn new(
         host: Host,
         config: Config,
         seed: [u8; 32],
         opfs: Option<FileSystemDirectoryHandle>,
-    ) -> Rc<Self> {
-        Rc::new_cyclic(|this: &std::rc::Weak<Self>| {
-            let this = this.clone();
-            let bell = Closure::new(move || {
-                if let Some(driver) = this.upgrade() {
-                    driver.timer.borrow_mut().rang();
-                    driver.session.borrow_mut().handle_timeout(now());
-                    driver.pump();
-                }
-            });
-            Self {
-                host,
-                session: RefCell::new(Session::new(config, seed, now())),
-                connections: RefCell::default(),
-                torrents: RefCell::default(),
-                opfs,
-                sockets: RefCell::default(),
-                timer: RefCell::new(Timer::new(bell)),
-                inbox: RefCell::default(),
-                pumping: Cell::new(false),
-            }
-        })
+    ) -> &'static Self {
+        let driver = Box::leak(Box::new(Self {
+            host,
+            session: RefCell::new(Session::new(config, seed, now())),
+            connections: RefCell::default(),
+            torrents: RefCell::default(),
+            opfs,
+            sockets: RefCell::default(),
+            timer: RefCell::default(),
+            inbox: RefCell::default(),
+            pumping: Cell::new(false),
+        }));
+        let driver: &'static Self = driver;
+        driver.timer.borrow_mut().on_ring(Closure::new(|| {
+            driver.timer.borrow_mut().rang();
+            driver.session.borrow_mut().handle_timeout(now());
+            driver.pump();
+        }));
+        driver
     }
 
     /// Tells the session what has happened, and does what follows from it.
-    pub fn input(self: &Rc<Self>, input: Input<'_>) {
+    pub fn input(&'static self, input: Input<'_>) {
         self.session.borrow_mut().handle_input(input, now());
         self.pump();
     }
 
     /// As [`input`](Self::input), for bytes that are still the script's.
     pub fn received(
-        self: &Rc<Self>,
+        &'static self,
         connection: brackish_core::ConnectionId,
         message: &js_sys::ArrayBuffer,
     ) {
@@ -113,7 +110,7 @@ impl Driver {
 
     /// Does everything that the session asks for, until it asks for nothing more. Called from
     /// within itself, it leaves the work to the call that is under way.
-    pub fn pump(self: &Rc<Self>) {
+    pub fn pump(&'static self) {
         if self.pumping.replace(true) {
             return;
         }
@@ -136,7 +133,7 @@ impl Driver {
         self.timer.borrow_mut().arm(due);
     }
 
-    fn act(self: &Rc<Self>, output: Output) {
+    fn act(&'static self, output: Output) {
         match output {
             Output::MakeOffer { connection } => {
                 self.connections.borrow_mut().add(connection);
@@ -216,36 +213,30 @@ impl Driver {
         }
     }
 
-    fn refuse_announce(self: &Rc<Self>, job: JobId) {
+    fn refuse_announce(&'static self, job: JobId) {
         self.impossible(Input::Announced {
             job,
             result: Err("a page can only use WebSocket trackers".to_owned()),
         });
     }
 
-    fn impossible(self: &Rc<Self>, input: Input<'_>) {
+    fn impossible(&'static self, input: Input<'_>) {
         self.session.borrow_mut().handle_input(input, now());
     }
 
-    fn open_socket(self: &Rc<Self>, id: SocketId, url: &str) {
-        let driver = Rc::downgrade(self);
-        let opened = Socket::open(url, move |signal| {
-            let Some(driver) = driver.upgrade() else {
-                return;
-            };
-            match signal {
-                socket::Signal::Open => driver.input(Input::SocketOpened { socket: id }),
-                socket::Signal::Message(text) => driver.input(Input::SocketMessage {
+    fn open_socket(&'static self, id: SocketId, url: &str) {
+        let opened = Socket::open(url, move |signal| match signal {
+            socket::Signal::Open => self.input(Input::SocketOpened { socket: id }),
+            socket::Signal::Message(text) => self.input(Input::SocketMessage {
+                socket: id,
+                text: &text,
+            }),
+            socket::Signal::Closed => {
+                self.sockets.borrow_mut().remove(&id);
+                self.input(Input::SocketClosed {
                     socket: id,
-                    text: &text,
-                }),
-                socket::Signal::Closed => {
-                    driver.sockets.borrow_mut().remove(&id);
-                    driver.input(Input::SocketClosed {
-                        socket: id,
-                        reason: "the tracker cannot be reached".to_owned(),
-                    });
-                }
+                    reason: "the tracker cannot be reached".to_owned(),
+                });
             }
         });
         match opened {
@@ -256,32 +247,25 @@ impl Driver {
         }
     }
 
-    fn open_store(self: &Rc<Self>, id: TorrentId, info: Arc<Info>) {
+    fn open_store(&'static self, id: TorrentId, info: Arc<Info>) {
         let mut torrents = self.torrents.borrow_mut();
         let Some(torrent) = torrents.get_mut(&id) else {
             return;
         };
-        let host = self.host.clone();
-        let driver = Rc::downgrade(self);
         let key = torrent.key;
         let store = Store::open(
             id,
             info,
             torrent.place.clone(),
-            move || host.pause(),
-            move |told| {
-                let Some(driver) = driver.upgrade() else {
-                    return;
-                };
-                match told {
-                    Told::Input(input) => driver.input(input),
-                    Told::Medium(medium) => driver.host.stored(key, medium),
-                    Told::InUse => driver.host.warning(
-                        key,
-                        "in-use",
-                        "another tab of this site has this torrent open; here it is kept in memory",
-                    ),
-                }
+            || self.host.pause(),
+            move |told| match told {
+                Told::Input(input) => self.input(input),
+                Told::Medium(medium) => self.host.stored(key, medium),
+                Told::InUse => self.host.warning(
+                    key,
+                    "in-use",
+                    "another tab of this site has this torrent open; here it is kept in memory",
+                ),
             },
         );
         torrent.store = Some(store);

@@ -1,6 +1,5 @@
 //! What the Worker's script calls.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{AddTorrent, AddTorrentError, Config, Existing, Input, Source, TorrentId};
@@ -46,7 +45,7 @@ extern "C" {
 /// The engine of one page.
 #[wasm_bindgen]
 pub struct Engine {
-    driver: Rc<Driver>,
+    driver: &'static Driver,
     peer_id: PeerId,
 }
 
@@ -115,7 +114,7 @@ impl Engine {
     /// whether an earlier visit left the metadata.
     #[wasm_bindgen(js_name = addMagnet)]
     pub fn add_magnet(&self, key: u32, link: String, trackers: Vec<String>) -> Promise {
-        let driver = self.driver.clone();
+        let driver = self.driver;
         let place = self.place();
         future_to_promise(async move {
             let magnet = read_magnet(&link)?;
@@ -145,7 +144,7 @@ impl Engine {
         piece_length: u32,
         trackers: Vec<String>,
     ) -> Promise {
-        let driver = self.driver.clone();
+        let driver = self.driver;
         future_to_promise(async move {
             let files: Vec<(String, Blob)> = paths.into_iter().zip(files).collect();
             let total = files.iter().map(|(_, file)| file.size() as u64).sum();
@@ -181,7 +180,7 @@ impl Engine {
 
     /// Leaves a torrent. Resolves once its store is let go of.
     pub fn remove(&self, key: u32, delete: bool) -> Promise {
-        let driver = &self.driver;
+        let driver = self.driver;
         let (promise, reply) = Reply::new();
         let Some(id) = driver.id(key) else {
             reply.send(Ok(JsValue::UNDEFINED));
@@ -256,8 +255,10 @@ impl Engine {
         self.driver.connection_lost(connection as u64, reason);
     }
 
-    /// Tells the page the figures of every torrent, and keeps what was verified.
-    pub fn report(&self) {
+    /// To be called every so many seconds: tells the page the figures of every torrent, keeps what
+    /// was verified, and measures the connections.
+    pub fn tick(&self, seconds: f64) {
+        self.driver.measure_rooms(seconds);
         self.driver.report();
     }
 
@@ -309,7 +310,7 @@ enum Known {
 
 impl Driver {
     fn add(
-        self: &Rc<Self>,
+        &'static self,
         key: u32,
         known: Known,
         trackers: Vec<Vec<String>>,

@@ -10,7 +10,6 @@ use brackish_core::Timestamp;
 #[wasm_bindgen]
 extern "C" {
     /// The object that the Worker's script hands to [`crate::Engine`].
-    #[derive(Clone)]
     pub type Host;
 
     /// Make a peer connection and its data channel, and gather an offer.
@@ -105,21 +104,24 @@ pub async fn sleep(milliseconds: f64) {
 }
 
 /// One time-out at a time, ringing the same bell.
+#[derive(Default)]
 pub struct Timer {
-    bell: Closure<dyn FnMut()>,
+    bell: Option<Closure<dyn FnMut()>>,
     armed: Option<(Timestamp, f64)>,
 }
 
 impl Timer {
-    /// A timer that is not armed.
-    pub fn new(bell: Closure<dyn FnMut()>) -> Self {
-        Self { bell, armed: None }
+    /// What to do when it rings, [`rang`](Self::rang) first.
+    pub fn on_ring(&mut self, bell: Closure<dyn FnMut()>) {
+        self.bell = Some(bell);
     }
 
     /// Rings at `due`, or before. One that rings early costs less than setting it anew each time,
     /// so an earlier time-out is left as it is.
     pub fn arm(&mut self, due: Option<Timestamp>) {
-        let Some(due) = due else { return };
+        let (Some(due), Some(bell)) = (due, &self.bell) else {
+            return;
+        };
         if let Some((armed, timeout)) = self.armed {
             if armed <= due {
                 return;
@@ -128,7 +130,7 @@ impl Timer {
         }
         // Rounded up: a bell before its time would ring again and again until the time has come.
         let wait = due.since(now()).as_micros().div_ceil(1000) as f64;
-        self.armed = Some((due, set_timeout(&self.bell, wait)));
+        self.armed = Some((due, set_timeout(bell, wait)));
     }
 
     /// To be called when the bell rings.

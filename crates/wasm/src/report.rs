@@ -1,6 +1,5 @@
 //! What the page is told: events as they come, figures when its script asks for them.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus};
@@ -16,7 +15,7 @@ use crate::store::Job;
 
 impl Driver {
     /// Tells the page the figures of every torrent.
-    pub fn report(self: &Rc<Self>) {
+    pub fn report(&'static self) {
         let ids: Vec<TorrentId> = self.torrents.borrow().keys().copied().collect();
         for id in ids {
             self.report_figures(id);

@@ -161,36 +161,35 @@ impl Picker {
         self.open.is_empty() && self.rarity.order().is_empty()
     }
 
-    /// Chooses up to `count` blocks for a peer that has the pieces `has`, notes that they were
-    /// asked of it, and appends them to `chosen`. `advice` is what the peer suggests; what of it
-    /// is not to be had any more is taken out.
+    /// Chooses up to `goal` blocks for a peer that has the pieces `has`, and notes that they were
+    /// asked of it. `advice` is what the peer suggests; what of it is not to be had of it (any
+    /// more) is taken out.
     pub fn pick(
         &mut self,
         peer: ConnectionId,
         has: &Bitfield,
         advice: &mut VecDeque<u32>,
-        count: usize,
+        goal: usize,
         now: Timestamp,
         rng: &mut impl Rng,
-        chosen: &mut Vec<BlockRequest>,
-    ) {
-        let goal = chosen.len() + count;
+    ) -> Vec<BlockRequest> {
+        let mut chosen = Vec::with_capacity(goal);
         if let Some(cursor) = self.cursor {
             let end = cursor
                 .saturating_add(CURSOR_WINDOW)
                 .min(self.lengths.piece_count());
             for piece in cursor..end {
                 if chosen.len() >= goal {
-                    return;
+                    return chosen;
                 }
-                if has.get(piece) && (self.open.contains(&piece) || self.rarity.contains(piece)) {
-                    self.take(peer, piece, goal, now, chosen);
+                if has.get(piece) && self.is_to_be_had(piece) {
+                    self.take(peer, piece, goal, now, &mut chosen);
                 }
             }
         }
         while let Some(piece) = advice.front().copied().filter(|_| chosen.len() < goal) {
-            if self.open.contains(&piece) || self.rarity.contains(piece) {
-                self.take(peer, piece, goal, now, chosen);
+            if has.get(piece) && self.is_to_be_had(piece) {
+                self.take(peer, piece, goal, now, &mut chosen);
             } else {
                 advice.pop_front();
             }
@@ -199,17 +198,23 @@ impl Picker {
             let Some(piece) = self.open.iter().copied().find(|piece| has.get(*piece)) else {
                 break;
             };
-            self.take(peer, piece, goal, now, chosen);
+            self.take(peer, piece, goal, now, &mut chosen);
         }
         while chosen.len() < goal {
             let Some(piece) = self.next_piece(has, rng) else {
                 break;
             };
-            self.take(peer, piece, goal, now, chosen);
+            self.take(peer, piece, goal, now, &mut chosen);
         }
         if chosen.len() < goal && self.is_endgame() {
-            self.double(peer, has, goal, now, chosen);
+            self.double(peer, has, goal, now, &mut chosen);
         }
+        chosen
+    }
+
+    /// Whether the piece has blocks that are free.
+    fn is_to_be_had(&self, piece: u32) -> bool {
+        self.open.contains(&piece) || self.rarity.contains(piece)
     }
 
     /// The piece to begin for a peer that has `has`.

@@ -53,15 +53,13 @@ impl Session {
         let Has::Known { pieces, .. } = &peer.has else {
             return;
         };
-        let mut chosen = Vec::with_capacity(count);
-        content.picker.pick(
+        let chosen = content.picker.pick(
             id,
             pieces,
             &mut peer.advice,
             count,
             self.cx.now,
             &mut self.cx.rng,
-            &mut chosen,
         );
         if chosen.is_empty() {
             return;

@@ -88,7 +88,10 @@ impl Session {
         };
         let mut spread = Rarity::new(content.lengths.piece_count(), &mut self.cx.rng);
         for id in &torrent.active {
-            let peer = self.connections.get((*id).into()).and_then(|c| c.peer.as_ref());
+            let peer = self
+                .connections
+                .get((*id).into())
+                .and_then(|c| c.peer.as_ref());
             if let Some(Has::Known {
                 pieces,
                 counted: true,

@@ -21,8 +21,7 @@ const SEEDS = {
   aria2: (scope, torrent, folder) => aria2Seed(scope, torrent, folder),
   transmission: async (scope, torrent, folder) => {
     const client = await transmission(scope);
-    await client.add(torrent, folder);
-    await client.finished();
+    await client.seed(torrent, folder);
   },
   'libtorrent with WebRTC off': (scope, torrent, folder) => libtorrent(scope, torrent, folder, { seed: true }),
 };

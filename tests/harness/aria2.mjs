@@ -22,9 +22,11 @@ const QUIET = [
   '--bt-tracker-interval=2',
 ];
 
-/** Seeds what is complete in `folder`. */
-export function aria2Seed(scope, torrent, folder) {
-  return launch(scope, torrent, folder, ['--check-integrity=true', '--seed-ratio=0.0'], 'aria2 seed');
+/** Seeds what is complete in `folder`; resolves when it does. */
+export async function aria2Seed(scope, torrent, folder) {
+  const seed = await launch(scope, torrent, folder, ['--check-integrity=true', '--seed-ratio=0.0'], 'aria2 seed');
+  await seed.line(/ SEED\(/);
+  return seed;
 }
 
 /** Downloads into `folder` and exits 0 when done, or seeds on. */

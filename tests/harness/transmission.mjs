@@ -45,6 +45,13 @@ class Transmission {
     this.port = port;
   }
 
+  /** Seeds what is complete in `folder`; resolves when the tracker knows. */
+  async seed(torrent, folder) {
+    await this.add(torrent, folder);
+    await this.finished();
+    await this.announced();
+  }
+
   /** Adds a made torrent or a magnet link; what is complete in `folder` is seeded, the rest downloaded. */
   async add(torrent, folder) {
     const source = typeof torrent === 'string' ? { filename: torrent } : { metainfo: torrent.bytes.toString('base64') };
@@ -64,6 +71,15 @@ class Transmission {
       every: 200,
       state: () => this.torrent(),
     });
+  }
+
+  /** Waits until its tracker has heard of it: who asks before then is sent away with nothing. */
+  announced() {
+    const heard = async () => {
+      const { torrents } = await this.call('torrent-get', { fields: ['trackerStats'] });
+      return torrents[0]?.trackerStats.some((tracker) => tracker.lastAnnounceSucceeded);
+    };
+    return until('transmission has announced itself', heard, { within: seconds(30), every: 200 });
   }
 
   async call(method, parameters = {}) {

@@ -17,8 +17,7 @@ proves('aria2 downloads from a transmission seed through an HTTP tracker', async
   const tracker = await bittorrentTracker(scope);
   const { folder, hash, torrent } = await content(scope, [tracker.http]);
   const seed = await transmission(scope);
-  await seed.add(torrent, folder);
-  await seed.finished();
+  await seed.seed(torrent, folder);
   const into = await scope.folder('leech');
   const leecher = await aria2Download(scope, torrent, into);
   assert.equal(await leecher.exited, 0);

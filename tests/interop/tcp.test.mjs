@@ -40,8 +40,7 @@ proves('a node downloads from transmission', async (scope) => {
   const meeting = await tracker(scope);
   const { folder, hash, torrent } = await content(scope, [meeting.http], { size: SIZE });
   const theirs = await transmission(scope);
-  await theirs.add(torrent, folder);
-  await theirs.finished();
+  await theirs.seed(torrent, folder);
   const into = await scope.folder('download');
   const ours = await download(scope, torrent, into);
   assert.equal(await ours.exited, 0);

@@ -95,7 +95,8 @@ pub enum Output {
         data: Bytes,
     },
     /// Take the SHA-1 of a whole piece as the jobs before this one leave it; answered by
-    /// `PieceHashed`.
+    /// `PieceHashed`, after the writes of the piece that came before it were answered: else a
+    /// failed write would look like bad data.
     Hash {
         /// Which job.
         job: JobId,

@@ -88,8 +88,9 @@ impl End {
     /// As large as a transport would find that fills a path to a receiver of this rate.
     pub fn set_window(&mut self, down: Option<u64>) {
         let round_trip = 2.0 * self.delay.as_secs_f64();
-        let product = down.map_or(usize::MAX as f64, |rate| rate as f64 * round_trip);
-        self.window = (2.0 * product) as usize + MIN_WINDOW;
+        self.window = down.map_or(usize::MAX, |rate| {
+            (2.0 * rate as f64 * round_trip) as usize + MIN_WINDOW
+        });
     }
 
     pub fn transmit(&mut self, data: Bytes) {

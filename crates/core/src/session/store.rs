@@ -168,6 +168,10 @@ impl Session {
             return;
         };
         let senders = content.senders.remove(&piece.get()).unwrap_or_default();
+        if torrent.state == TorrentState::Failed && hash != *content.info.piece_hash(piece) {
+            // Blocks that could not be written say nothing about who sent them.
+            return;
+        }
         if hash == *content.info.piece_hash(piece) {
             if content.blame.is_open(piece) {
                 self.examine(id, piece, None);

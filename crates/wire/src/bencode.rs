@@ -172,6 +172,18 @@ pub(crate) fn to_bytes<T: Serialize>(form: &T) -> Vec<u8> {
     serde_bencode::to_bytes(form).unwrap_or_default()
 }
 
+/// A dictionary of raw values, whose keys are sorted here.
+pub(crate) fn dictionary(mut entries: Vec<(&str, Vec<u8>)>) -> Vec<u8> {
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    let mut out = vec![b'd'];
+    for (key, value) in entries {
+        out.extend_from_slice(format!("{}:{key}", key.len()).as_bytes());
+        out.extend_from_slice(&value);
+    }
+    out.push(b'e');
+    out
+}
+
 /// Entries of a dictionary; see [`dict_entries`].
 #[derive(Debug, Clone)]
 pub struct DictEntries<'a> {
@@ -256,8 +268,8 @@ fn container(input: &[u8], open: u8, expected: &'static str) -> Result<(), Benco
     }
 }
 
-/// The string at `position`, which has a digit there, and where it ends.
-fn string(input: &[u8], position: usize) -> Result<(&[u8], usize), BencodeError> {
+/// The string at `position`, and where it ends.
+pub(crate) fn string(input: &[u8], position: usize) -> Result<(&[u8], usize), BencodeError> {
     let (length, colon) = digits(input, position, position)?;
     match byte_at(input, colon)? {
         b':' => {}

@@ -10,6 +10,7 @@ mod compact;
 pub mod extension;
 mod fast;
 mod ids;
+mod layout;
 mod lengths;
 pub mod magnet;
 pub mod merkle;
@@ -22,6 +23,7 @@ pub mod tracker;
 pub use bitfield::{Bitfield, BitfieldError};
 pub use fast::{ALLOWED_FAST_PIECES, MAX_ALLOWED_FAST, allowed_fast_set};
 pub use ids::{InfoHash, InfoHashError, InfoHashV2, PeerId};
+pub use layout::Layout;
 pub use lengths::{
     BLOCK_LENGTH, BlockRequest, Lengths, LengthsError, MAX_PIECE_LENGTH, MAX_PIECES, PieceIndex,
 };

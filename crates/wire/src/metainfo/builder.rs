@@ -1,5 +1,6 @@
 //! Makes an `info` dictionary for files that are to be shared.
 
+use super::v2_builder::{Plan, V2Builder};
 use super::{Info, MetainfoError};
 use crate::{Lengths, LengthsError, bencode};
 use serde::Serialize;
@@ -74,6 +75,33 @@ impl InfoBuilder {
     pub fn source(mut self, source: Option<String>) -> Self {
         self.source = source;
         self
+    }
+
+    /// The same torrent in versions 1 and 2 at once (BEP 52). Its files are put in the order of their paths, each at the
+    /// beginning of a piece. The piece length must be a power of two from 16 KiB on.
+    pub fn hybrid(self) -> Result<V2Builder, MetainfoError> {
+        V2Builder::new(self.into_plan(), true)
+    }
+
+    /// The same torrent in version 2 alone (BEP 52). Its files are put in the order of their paths, each at the beginning of
+    /// a piece. The piece length must be a power of two from 16 KiB on. A folder of one file becomes that file.
+    pub fn v2_only(self) -> Result<V2Builder, MetainfoError> {
+        V2Builder::new(self.into_plan(), false)
+    }
+
+    fn into_plan(self) -> Plan {
+        let (files, multi_file) = match self.files {
+            Content::File(length) => (vec![(vec![self.name.clone()], length)], false),
+            Content::Folder(files) => (files, true),
+        };
+        Plan {
+            name: self.name,
+            files,
+            multi_file,
+            piece_length: self.piece_length,
+            private: self.private,
+            source: self.source,
+        }
     }
 
     /// Total length and pieces.

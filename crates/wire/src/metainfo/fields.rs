@@ -9,6 +9,8 @@ pub(super) enum Place {
     Top,
     Info,
     File(usize),
+    /// A file of the file tree (BEP 52), by its number.
+    TreeFile(usize),
 }
 
 /// The raw values of the fields called `names`. Unknown fields are passed over; a known one that is there twice is an
@@ -26,6 +28,7 @@ impl Place {
             Self::Top => name.to_owned(),
             Self::Info => format!("info.{name}"),
             Self::File(index) => format!("info.files[{index}].{name}"),
+            Self::TreeFile(index) => format!("info.file tree[{index}].{name}"),
         }
     }
 
@@ -34,6 +37,7 @@ impl Place {
             Self::Top => "(the whole file)".to_owned(),
             Self::Info => "info".to_owned(),
             Self::File(index) => format!("info.files[{index}]"),
+            Self::TreeFile(index) => format!("info.file tree[{index}]"),
         }
     }
 }

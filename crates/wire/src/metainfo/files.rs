@@ -58,9 +58,44 @@ pub(super) fn read_files(raw: &[u8]) -> Result<Vec<FileEntry>, MetainfoError> {
             })?;
         files.push(file);
     }
-    tell_apart(&mut files)?;
-    refuse_file_as_folder(&files)?;
+    settle(&mut files)?;
     Ok(files)
+}
+
+/// Makes paths differ that a file system may take for one, and refuses files that would be folders as well.
+pub(super) fn settle(files: &mut [FileEntry]) -> Result<(), MetainfoError> {
+    tell_apart(files)?;
+    refuse_file_as_folder(files)
+}
+
+/// Puts each file at its offset, files that are not empty at the beginning of a piece, with padding in front of them
+/// where it is needed (BEP 47), and where `tail` at the end. `None` if they are too long for 64 bits.
+pub(super) fn align(
+    files: Vec<FileEntry>,
+    piece_length: u32,
+    tail: bool,
+) -> Option<Vec<FileEntry>> {
+    let last = files.iter().rposition(|file| file.length > 0);
+    let mut aligned = Vec::with_capacity(files.len());
+    let mut end = 0u64;
+    for (index, mut file) in files.into_iter().enumerate() {
+        file.offset = end;
+        end = end.checked_add(file.length)?;
+        let gap = end.checked_next_multiple_of(piece_length.into())? - end;
+        aligned.push(file);
+        if gap > 0 && (tail || Some(index) < last) {
+            aligned.push(FileEntry {
+                path: vec![".pad".into(), gap.to_string()],
+                length: gap,
+                offset: end,
+                kind: FileKind::Padding,
+                executable: false,
+                hidden: false,
+            });
+            end = end.checked_add(gap)?;
+        }
+    }
+    Some(aligned)
 }
 
 /// What `attr` says of a file, given the raw value of `symlink path`.
@@ -104,7 +139,11 @@ fn read_file(raw: &[u8], index: usize, offset: u64) -> Result<FileEntry, Metainf
     })
 }
 
-fn read_path(fields: &Fields<'_, 5>, name: &str) -> Result<Vec<String>, MetainfoError> {
+/// The path in the field `name`.
+pub(super) fn read_path<const N: usize>(
+    fields: &Fields<'_, N>,
+    name: &str,
+) -> Result<Vec<String>, MetainfoError> {
     let wrong = |error| fields.wrong(name, error);
     let raw = fields.required(name)?;
     let unsafe_path = |reason| MetainfoError::Path {

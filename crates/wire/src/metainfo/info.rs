@@ -1,69 +1,78 @@
-//! The `info` dictionary: what the info-hash covers (BEP 3).
+//! The `info` dictionary: what the info-hash covers (BEP 3, BEP 52).
 
 use super::fields::{Fields, Place};
 use super::files::{self, FileEntry, FileKind};
+use super::tree::{self, FileTree};
+use super::v2::V2;
 use super::{MetainfoError, path};
-use crate::bencode;
-use crate::{InfoHash, Lengths, LengthsError, PieceIndex};
+use crate::merkle::Hash;
+use crate::{BLOCK_LENGTH, bencode};
+use crate::{InfoHash, InfoHashV2, Layout, Lengths, LengthsError, PieceIndex};
 use bytes::Bytes;
 use std::fmt;
 
 /// An `info` dictionary that has been checked: its files, its pieces and their hashes, and the bytes that it came in.
+///
+/// One of a hybrid torrent is that of version 1, with what is of version 2 [beside it](Self::v2): both describe the same
+/// files, or it would have been refused. One of version 2 alone looks the same, with padding files for the gaps between
+/// files; but it has no SHA-1 hashes, and its [`layout`](Self::layout) has the pieces as they travel.
 pub struct Info {
     raw: Bytes,
     info_hash: InfoHash,
     name: String,
-    lengths: Lengths,
-    /// Twenty bytes a piece, a part of `raw`.
-    hashes: Bytes,
+    layout: Layout,
+    /// Twenty bytes a piece, a part of `raw`. `None` in version 2 alone.
+    hashes: Option<Bytes>,
     files: Vec<FileEntry>,
     multi_file: bool,
     private: bool,
+    v2: Option<V2>,
 }
 
 impl Info {
-    /// Reads an `info` dictionary and takes its hash. The bytes are kept as they are.
+    /// Reads an `info` dictionary and takes its hash. The bytes are kept as they are. One of version 2 alone is refused.
     pub fn from_bytes(raw: Bytes) -> Result<Self, MetainfoError> {
+        let info = Self::from_bytes_any_version(raw)?;
+        if info.has_v1() {
+            Ok(info)
+        } else {
+            Err(MetainfoError::Version2Only)
+        }
+    }
+
+    /// The same for a dictionary of any version: 1, 2, or both.
+    pub fn from_bytes_any_version(raw: Bytes) -> Result<Self, MetainfoError> {
         bencode::scan(&raw)?;
         let fields = Fields::read(&raw, &INFO_FIELDS, Place::Info)?;
-        if fields.get("pieces").is_none() && fields.get("meta version").is_some() {
-            return Err(MetainfoError::Version2Only);
-        }
-        let info_hash = InfoHash::of_info(&raw);
+        let v2 = match fields.get("meta version").map(bencode::int) {
+            Some(Ok(version)) if version > VERSION_2 => {
+                return Err(MetainfoError::Version { version });
+            }
+            version => version == Some(Ok(VERSION_2)),
+        };
+        let info_hash_v2 = v2.then(|| InfoHashV2::of_info(&raw));
+        let info_hash = match info_hash_v2 {
+            Some(hash) if fields.get("pieces").is_none() => hash.truncated(),
+            _ => InfoHash::of_info(&raw),
+        };
         let name = read_name(&fields, info_hash)?;
-        let multi_file = fields.get("files").is_some();
-        let files = match fields.get("files") {
-            Some(list) => files::read_files(list)?,
-            None => vec![single_file(&fields, &name)?],
+        let content = match info_hash_v2 {
+            None => Content::v1(&raw, &fields, &name)?,
+            Some(hash) if fields.get("pieces").is_none() => Content::v2(&fields, hash)?,
+            Some(hash) => Content::hybrid(&raw, &fields, &name, hash)?,
         };
-        let total = files.last().map_or(0, |file| file.offset + file.length);
-        let piece_length = fields.unsigned("piece length")?;
-        let piece_length =
-            u32::try_from(piece_length).map_err(|_| LengthsError::PieceLength(piece_length))?;
-        let lengths = Lengths::new(total, piece_length)?;
-        let hashes = match bencode::byte_string(fields.required("pieces")?) {
-            Ok(hashes) => raw.slice_ref(hashes),
-            Err(error) => return Err(fields.wrong("pieces", error)),
-        };
-        let expected = lengths.piece_count() as usize * 20;
-        if hashes.len() != expected {
-            return Err(MetainfoError::Pieces {
-                actual: hashes.len(),
-                expected,
-                pieces: lengths.piece_count(),
-            });
-        }
         let private = fields
             .get("private")
             .is_some_and(|raw| bencode::int(raw) == Ok(1));
         Ok(Self {
             info_hash,
             name,
-            lengths,
-            hashes,
-            files,
-            multi_file,
+            layout: content.layout,
+            hashes: content.hashes,
+            files: content.files,
+            multi_file: content.multi_file,
             private,
+            v2: content.v2,
             raw,
         })
     }
@@ -73,7 +82,8 @@ impl Info {
         &self.raw
     }
 
-    /// The SHA-1 of [`raw`](Self::raw).
+    /// What the torrent is called in handshakes and at trackers: the SHA-1 of [`raw`](Self::raw), or the SHA-256 cut short
+    /// if it is of version 2 alone.
     pub fn info_hash(&self) -> InfoHash {
         self.info_hash
     }
@@ -83,17 +93,35 @@ impl Info {
         &self.name
     }
 
-    /// Total length, piece length, and all that follows from them.
+    /// Total length, piece length, and all that follows from them. In version 2 alone, the padding between files counts as
+    /// if it were there: offsets are true, sizes are those of [`layout`](Self::layout).
     pub fn lengths(&self) -> Lengths {
-        self.lengths
+        self.layout.lengths()
+    }
+
+    /// The pieces as they travel.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The SHA-1 that this piece must have.
     ///
     /// # Panics
-    /// If the index was made by the [`Lengths`] of another torrent, which has more pieces.
+    /// If the index was made by the [`Lengths`] of another torrent, which has more pieces, or the torrent is of version 2
+    /// alone, which [`from_bytes`](Self::from_bytes) does not give.
     pub fn piece_hash(&self, piece: PieceIndex) -> &[u8; 20] {
-        &self.hashes.as_chunks().0[piece.get() as usize]
+        let hashes = self.hashes.as_deref().unwrap_or_default();
+        &hashes.as_chunks().0[piece.get() as usize]
+    }
+
+    /// Whether the torrent has the hashes of version 1.
+    pub fn has_v1(&self) -> bool {
+        self.hashes.is_some()
+    }
+
+    /// What is of version 2, in a hybrid or a torrent of version 2 alone.
+    pub fn v2(&self) -> Option<&V2> {
+        self.v2.as_ref()
     }
 
     /// The files in the order of the torrent's bytes, without gaps.
@@ -125,14 +153,17 @@ impl fmt::Debug for Info {
         f.debug_struct("Info")
             .field("info_hash", &self.info_hash)
             .field("name", &self.name)
-            .field("lengths", &self.lengths)
+            .field("lengths", &self.lengths())
             .field("files", &self.files.len())
             .finish_non_exhaustive()
     }
 }
 
-const INFO_FIELDS: [&str; 9] = [
+const VERSION_2: i64 = 2;
+
+const INFO_FIELDS: [&str; 10] = [
     "attr",
+    "file tree",
     "files",
     "length",
     "meta version",
@@ -143,8 +174,139 @@ const INFO_FIELDS: [&str; 9] = [
     "private",
 ];
 
+/// What differs between the versions.
+struct Content {
+    layout: Layout,
+    hashes: Option<Bytes>,
+    files: Vec<FileEntry>,
+    multi_file: bool,
+    v2: Option<V2>,
+}
+
+impl Content {
+    fn v1(raw: &Bytes, fields: &Fields<'_, 10>, name: &str) -> Result<Self, MetainfoError> {
+        let multi_file = fields.get("files").is_some();
+        let files = match fields.get("files") {
+            Some(list) => files::read_files(list)?,
+            None => vec![single_file(fields, name)?],
+        };
+        let lengths = Lengths::new(end(&files), piece_length(fields)?)?;
+        let hashes = match bencode::byte_string(fields.required("pieces")?) {
+            Ok(hashes) => raw.slice_ref(hashes),
+            Err(error) => return Err(fields.wrong("pieces", error)),
+        };
+        let expected = lengths.piece_count() as usize * 20;
+        if hashes.len() != expected {
+            return Err(MetainfoError::Pieces {
+                actual: hashes.len(),
+                expected,
+                pieces: lengths.piece_count(),
+            });
+        }
+        Ok(Self {
+            layout: lengths.into(),
+            hashes: Some(hashes),
+            files,
+            multi_file,
+            v2: None,
+        })
+    }
+
+    fn v2(fields: &Fields<'_, 10>, info_hash: InfoHashV2) -> Result<Self, MetainfoError> {
+        let (files, roots, single_file) = aligned_tree(fields)?;
+        let lengths = Lengths::new(end(&files), piece_length(fields)?)?;
+        let v2 = V2::new(info_hash, lengths, &files, &roots);
+        let whole = |piece: &PieceIndex| v2.data_size(*piece) == lengths.piece_size(*piece);
+        let short = lengths.pieces().filter(|piece| !whole(piece));
+        let short = short.map(|piece| (piece, v2.data_size(piece))).collect();
+        Ok(Self {
+            layout: Layout::with_short_pieces(lengths, short),
+            hashes: None,
+            files,
+            multi_file: !single_file,
+            v2: Some(v2),
+        })
+    }
+
+    /// Version 1, if version 2 says the same.
+    fn hybrid(
+        raw: &Bytes,
+        fields: &Fields<'_, 10>,
+        name: &str,
+        info_hash: InfoHashV2,
+    ) -> Result<Self, MetainfoError> {
+        let v1 = Self::v1(raw, fields, name)?;
+        let (files, roots, _) = aligned_tree(fields)?;
+        let lengths = v1.layout.lengths();
+        let of_tree = Lengths::new(end(&files), lengths.piece_length())?;
+        if of_tree.piece_count() != lengths.piece_count() {
+            return Err(MetainfoError::Hybrid {
+                path: name.to_owned(),
+                reason: "the number of pieces is not the same",
+            });
+        }
+        let mut of_tree = files.iter().filter(|file| file.kind != FileKind::Padding);
+        for file in v1
+            .files
+            .iter()
+            .filter(|file| file.kind != FileKind::Padding)
+        {
+            let differs = match of_tree.next() {
+                Some(other) if other.path != file.path => "another path",
+                Some(other) if other.length != file.length => "another length",
+                Some(other) if other.offset != file.offset && file.length > 0 => "another place",
+                Some(_) => continue,
+                None => "no such file",
+            };
+            return Err(MetainfoError::Hybrid {
+                path: file.path.join("/"),
+                reason: differs,
+            });
+        }
+        if let Some(file) = of_tree.next() {
+            return Err(MetainfoError::Hybrid {
+                path: file.path.join("/"),
+                reason: "a file that version 1 does not have",
+            });
+        }
+        let v2 = V2::new(info_hash, lengths, &v1.files, &roots);
+        Ok(Self { v2: Some(v2), ..v1 })
+    }
+}
+
+/// The files of the tree with padding between them, the roots of those that are not empty, and whether it is one file.
+fn aligned_tree(
+    fields: &Fields<'_, 10>,
+) -> Result<(Vec<FileEntry>, Vec<Hash>, bool), MetainfoError> {
+    let piece_length = piece_length(fields)?;
+    if piece_length < BLOCK_LENGTH || !piece_length.is_power_of_two() {
+        return Err(MetainfoError::Range {
+            field: Place::Info.field("piece length"),
+            value: piece_length.into(),
+        });
+    }
+    let FileTree { files, single_file } = tree::read_tree(fields.required("file tree")?)?;
+    let (mut files, roots): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+    files::settle(&mut files)?;
+    let files = files::align(files, piece_length, false).ok_or(LengthsError::TooManyPieces {
+        total: u64::MAX,
+        piece_length,
+    })?;
+    Ok((files, roots.into_iter().flatten().collect(), single_file))
+}
+
+fn piece_length(fields: &Fields<'_, 10>) -> Result<u32, MetainfoError> {
+    let piece_length = fields.unsigned("piece length")?;
+    Ok(u32::try_from(piece_length).map_err(|_| LengthsError::PieceLength(piece_length))?)
+}
+
+/// Where the last file ends.
+fn end(files: &[FileEntry]) -> u64 {
+    files.last().map_or(0, |file| file.offset + file.length)
+}
+
 /// The name made safe; the info-hash where nothing is left of it.
-fn read_name(fields: &Fields<'_, 9>, info_hash: InfoHash) -> Result<String, MetainfoError> {
+fn read_name(fields: &Fields<'_, 10>, info_hash: InfoHash) -> Result<String, MetainfoError> {
     let key = if fields.get("name.utf-8").is_some() {
         "name.utf-8"
     } else {
@@ -168,7 +330,7 @@ fn read_name(fields: &Fields<'_, 9>, info_hash: InfoHash) -> Result<String, Meta
     }
 }
 
-fn single_file(fields: &Fields<'_, 9>, name: &str) -> Result<FileEntry, MetainfoError> {
+fn single_file(fields: &Fields<'_, 10>, name: &str) -> Result<FileEntry, MetainfoError> {
     let length = fields.unsigned("length")?;
     let (_, executable, hidden) =
         files::attributes(fields.string("attr")?.unwrap_or_default(), None);

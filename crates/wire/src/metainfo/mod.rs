@@ -1,5 +1,5 @@
 //! The metainfo of a torrent, which a `.torrent` file holds: its `info` dictionary, trackers and web seeds
-//! (BEP 3, 12, 19, 27, 47).
+//! (BEP 3, 12, 19, 27, 47, 52).
 //!
 //! The `info` dictionary is kept as the raw bytes that it came in, and the info-hash is taken over those; it is never
 //! re-encoded.
@@ -8,11 +8,18 @@ mod builder;
 mod fields;
 mod files;
 mod info;
+mod layers;
 mod path;
+mod tree;
+mod v2;
+mod v2_builder;
 
 pub use builder::{InfoBuilder, default_piece_length};
 pub use files::{FileEntry, FileKind};
 pub use info::Info;
+pub use layers::{AnswerError, PieceLayers};
+pub use v2::{V2, V2File};
+pub use v2_builder::V2Builder;
 
 use crate::bencode::{self, BencodeError};
 use crate::{InfoHash, LengthsError};
@@ -38,6 +45,9 @@ pub struct Metainfo {
     pub created_by: Option<String>,
     /// When the file was made, in seconds since 1970 (UTC).
     pub creation_date: Option<i64>,
+    /// The hashes of version 2 pieces, which the info-hash does not cover but by their roots (BEP 52). What is not here has
+    /// to be asked of peers.
+    pub piece_layers: PieceLayers,
 }
 
 /// Bytes that are no metainfo, or one that cannot be used. Fields are named as they lie: `info.files[3].path`.
@@ -105,6 +115,28 @@ pub enum MetainfoError {
         /// The path.
         path: String,
     },
+    /// The torrent is of a version that came after 2.
+    #[error("the torrent is of version {version}, which is newer than this program")]
+    Version {
+        /// The version.
+        version: i64,
+    },
+    /// A hybrid torrent whose two versions do not describe the same files (BEP 52).
+    #[error("the torrent's versions 1 and 2 do not agree on {path:?}: {reason}")]
+    Hybrid {
+        /// The file, as version 1 names it.
+        path: String,
+        /// What version 2 has.
+        reason: &'static str,
+    },
+    /// The hashes of a file's pieces are too few, too many, or not those of its root (BEP 52).
+    #[error(
+        "torrent field piece layers: the hashes of {path:?} are not those that the torrent is made of"
+    )]
+    PieceLayer {
+        /// The file.
+        path: String,
+    },
     /// A torrent of version 2 alone (BEP 52), with no hashes of version 1.
     #[error("the torrent is of version 2 only (BEP 52), which is not supported yet")]
     Version2Only,
@@ -120,12 +152,25 @@ impl Metainfo {
             comment: None,
             created_by: None,
             creation_date: None,
+            piece_layers: PieceLayers::default(),
         }
     }
 
     /// Reads a `.torrent` file; white space may follow it. Fields that are not needed to share the torrent are passed
-    /// over when they make no sense.
+    /// over when they make no sense. A torrent of version 2 alone is refused.
     pub fn from_bytes(input: &[u8]) -> Result<Self, MetainfoError> {
+        Self::read(input, Info::from_bytes)
+    }
+
+    /// The same for a torrent of any version: 1, 2, or both.
+    pub fn from_bytes_any_version(input: &[u8]) -> Result<Self, MetainfoError> {
+        Self::read(input, Info::from_bytes_any_version)
+    }
+
+    fn read(
+        input: &[u8],
+        read_info: impl FnOnce(Bytes) -> Result<Info, MetainfoError>,
+    ) -> Result<Self, MetainfoError> {
         let length = bencode::prefix_len(input)?;
         if !input
             .get(length..)
@@ -136,8 +181,13 @@ impl Metainfo {
             return Err(BencodeError::Trailing { position: length }.into());
         }
         let top = Fields::read(input, &TOP_FIELDS, Place::Top)?;
-        let info = Info::from_bytes(Bytes::copy_from_slice(top.required("info")?))?;
+        let info = read_info(Bytes::copy_from_slice(top.required("info")?))?;
+        let piece_layers = match top.get("piece layers") {
+            Some(layers) => PieceLayers::read(&info, layers)?,
+            None => PieceLayers::default(),
+        };
         Ok(Self {
+            piece_layers,
             info: Arc::new(info),
             trackers: trackers(&top),
             web_seeds: web_seeds(&top),
@@ -174,16 +224,13 @@ impl Metainfo {
                 .map(|date| ("creation date", bencode::to_bytes(&date))),
         );
         entries.push(("info", self.info.raw().to_vec()));
+        if let Some(v2) = self.info.v2() {
+            entries.push(("piece layers", self.piece_layers.encode(v2)));
+        }
         if !self.web_seeds.is_empty() {
             entries.push(("url-list", bencode::to_bytes(&self.web_seeds)));
         }
-        let mut out = vec![b'd'];
-        for (key, value) in entries {
-            out.extend_from_slice(format!("{}:{key}", key.len()).as_bytes());
-            out.extend_from_slice(&value);
-        }
-        out.push(b'e');
-        out
+        bencode::dictionary(entries)
     }
 
     /// The torrent's info-hash.
@@ -192,7 +239,7 @@ impl Metainfo {
     }
 }
 
-const TOP_FIELDS: [&str; 8] = [
+const TOP_FIELDS: [&str; 9] = [
     "announce",
     "announce-list",
     "comment",
@@ -200,11 +247,12 @@ const TOP_FIELDS: [&str; 8] = [
     "created by",
     "creation date",
     "info",
+    "piece layers",
     "url-list",
 ];
 
 /// The tiers of `announce-list`; where it names none, the one tracker of `announce` (BEP 12).
-fn trackers(top: &Fields<'_, 8>) -> Vec<Vec<String>> {
+fn trackers(top: &Fields<'_, 9>) -> Vec<Vec<String>> {
     let mut room = MAX_URLS;
     let mut tiers = Vec::new();
     for tier in top.get("announce-list").map(items).into_iter().flatten() {
@@ -225,7 +273,7 @@ fn trackers(top: &Fields<'_, 8>) -> Vec<Vec<String>> {
 }
 
 /// `url-list` is a URL or a list of them (BEP 19).
-fn web_seeds(top: &Fields<'_, 8>) -> Vec<String> {
+fn web_seeds(top: &Fields<'_, 9>) -> Vec<String> {
     let mut room = MAX_URLS;
     match top.get("url-list") {
         Some(list) if list.first() == Some(&b'l') => urls(items(list), &mut room),

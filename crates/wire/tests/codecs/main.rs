@@ -3,6 +3,7 @@
 
 mod bencode;
 mod extension;
+mod file_tree;
 mod hostile;
 mod merkle;
 mod message;
@@ -12,3 +13,4 @@ mod signal;
 mod tracker_http;
 mod tracker_udp;
 mod tracker_ws;
+mod version2;

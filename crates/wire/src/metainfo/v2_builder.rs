@@ -1,0 +1,206 @@
+//! Makes the `info` dictionary and piece layers of a torrent of version 2, or of both versions (BEP 52).
+
+use super::files::{self, FileEntry, FileKind};
+use super::{Info, MetainfoError, PieceLayers, V2};
+use crate::merkle::{Hash, TreeShape};
+use crate::{BLOCK_LENGTH, InfoHashV2, Lengths, LengthsError, PieceIndex};
+use crate::{bencode, merkle};
+use bytes::Bytes;
+
+/// What a torrent of version 2 is made of. It tells which bytes make which piece; made by
+/// [`InfoBuilder::hybrid`](super::InfoBuilder::hybrid) and [`InfoBuilder::v2_only`](super::InfoBuilder::v2_only).
+#[derive(Debug, Clone)]
+pub struct V2Builder {
+    name: String,
+    /// Aligned, with the padding between them.
+    files: Vec<FileEntry>,
+    multi_file: bool,
+    hybrid: bool,
+    private: bool,
+    source: Option<String>,
+    lengths: Lengths,
+    /// Without roots, for the sake of its shapes.
+    outline: V2,
+}
+
+/// What both builders are set up with.
+pub(super) struct Plan {
+    pub(super) name: String,
+    /// Path and length.
+    pub(super) files: Vec<(Vec<String>, u64)>,
+    pub(super) multi_file: bool,
+    pub(super) piece_length: u32,
+    pub(super) private: bool,
+    pub(super) source: Option<String>,
+}
+
+impl V2Builder {
+    pub(super) fn new(mut plan: Plan, hybrid: bool) -> Result<Self, MetainfoError> {
+        let piece_length = plan.piece_length;
+        if piece_length < BLOCK_LENGTH || !piece_length.is_power_of_two() {
+            return Err(MetainfoError::Range {
+                field: "info.piece length".into(),
+                value: piece_length.into(),
+            });
+        }
+        // The order of the keys in the file tree.
+        plan.files.sort();
+        // Others end a hybrid of several files with padding as well, and info-hashes should be the same.
+        let tail = hybrid && plan.files.len() > 1;
+        let files = plan.files.into_iter().map(|(path, length)| FileEntry {
+            path,
+            length,
+            offset: 0,
+            kind: FileKind::File,
+            executable: false,
+            hidden: false,
+        });
+        let files = files::align(files.collect(), piece_length, tail).ok_or(
+            LengthsError::TooManyPieces {
+                total: u64::MAX,
+                piece_length,
+            },
+        )?;
+        let total = files.last().map_or(0, |file| file.offset + file.length);
+        let lengths = Lengths::new(total, piece_length)?;
+        let no_roots = vec![[0; 32]; files.len()];
+        Ok(Self {
+            name: plan.name,
+            multi_file: plan.multi_file,
+            hybrid,
+            private: plan.private,
+            source: plan.source,
+            lengths,
+            outline: V2::new(InfoHashV2([0; 32]), lengths, &files, &no_roots),
+            files,
+        })
+    }
+
+    /// The files in the order of the torrent's bytes, which is that of their paths, with the padding between them: each
+    /// file begins with a piece. Padding is zeros.
+    pub fn files(&self) -> &[FileEntry] {
+        &self.files
+    }
+
+    /// Total length with the padding, and pieces.
+    pub fn lengths(&self) -> Lengths {
+        self.lengths
+    }
+
+    /// Bytes of a file in this piece; what follows them up to [`Lengths::piece_size`] is padding.
+    pub fn data_size(&self, piece: PieceIndex) -> u32 {
+        self.outline.data_size(piece)
+    }
+
+    /// The tree over this piece's blocks, whose root is its hash: `merkle::data_root(data, shape.height())` with the
+    /// [`data_size`](Self::data_size) bytes of the piece, padding left out.
+    pub fn piece_shape(&self, piece: PieceIndex) -> Option<TreeShape> {
+        self.outline.piece_shape(piece)
+    }
+
+    /// The dictionary and the layers. `sha1` has one hash a piece, padding included, and nothing if the torrent is of
+    /// version 2 alone; `roots` has that of each [`piece_shape`](Self::piece_shape). Checked as a torrent from outside would
+    /// be: the error names what does not fit.
+    pub fn build(
+        &self,
+        sha1: &[[u8; 20]],
+        roots: &[Hash],
+    ) -> Result<(Info, PieceLayers), MetainfoError> {
+        let pieces = self.lengths.piece_count();
+        if roots.len() != pieces as usize {
+            return Err(MetainfoError::Pieces {
+                actual: roots.as_flattened().len(),
+                expected: pieces as usize * 32,
+                pieces,
+            });
+        }
+        let info = Info::from_bytes_any_version(self.encode(sha1, roots))?;
+        let layers = info.v2().map(|v2| PieceLayers::from_pieces(v2, roots));
+        Ok((info, layers.unwrap_or_default()))
+    }
+
+    fn encode(&self, sha1: &[[u8; 20]], roots: &[Hash]) -> Bytes {
+        let mut entries: Vec<(&str, Vec<u8>)> = vec![("file tree", self.file_tree(roots))];
+        if self.hybrid {
+            match &self.files[..] {
+                [file] if !self.multi_file => {
+                    entries.push(("length", bencode::to_bytes(&file.length)));
+                }
+                files => entries.push(("files", file_list(files))),
+            }
+        }
+        entries.push(("meta version", bencode::to_bytes(&2)));
+        entries.push(("name", bencode::to_bytes(&self.name)));
+        let piece_length = self.lengths.piece_length();
+        entries.push(("piece length", bencode::to_bytes(&piece_length)));
+        if self.hybrid {
+            let pieces = serde_bytes::Bytes::new(sha1.as_flattened());
+            entries.push(("pieces", bencode::to_bytes(&pieces)));
+        }
+        if self.private {
+            entries.push(("private", bencode::to_bytes(&1)));
+        }
+        let source = self.source.as_ref();
+        entries.extend(source.map(|source| ("source", bencode::to_bytes(source))));
+        bencode::dictionary(entries).into()
+    }
+
+    /// Folders are opened and closed as the paths, which are in order, go in and out of them.
+    fn file_tree(&self, roots: &[Hash]) -> Vec<u8> {
+        let mut out = vec![b'd'];
+        let mut open: &[String] = &[];
+        let mut trees = self.outline.files().iter();
+        for file in self.files.iter().filter(|file| file.kind == FileKind::File) {
+            let same = open
+                .iter()
+                .zip(&file.path)
+                .take_while(|(a, b)| a == b)
+                .count();
+            out.extend(open.iter().skip(same).map(|_| b'e'));
+            for component in file.path.iter().skip(same) {
+                put_string(&mut out, component.as_bytes());
+                out.push(b'd');
+            }
+            out.extend_from_slice(format!("0:d6:lengthi{}e", file.length).as_bytes());
+            if file.length > 0 {
+                let root = trees.next().and_then(|tree| {
+                    let first = tree.first_piece as usize;
+                    let layer = roots.get(first..first + tree.pieces as usize)?;
+                    let height = tree.shape()?.height();
+                    match layer {
+                        [root] => Some(*root),
+                        _ => merkle::root(layer.to_vec(), self.outline.piece_layer(), height),
+                    }
+                });
+                put_string(&mut out, b"pieces root");
+                put_string(&mut out, &root.unwrap_or_default());
+            }
+            out.push(b'e');
+            open = &file.path;
+        }
+        out.extend(open.iter().map(|_| b'e'));
+        out.push(b'e');
+        out
+    }
+}
+
+/// `files` of version 1, with the padding.
+fn file_list(files: &[FileEntry]) -> Vec<u8> {
+    let mut out = vec![b'l'];
+    for file in files {
+        out.push(b'd');
+        if file.kind == FileKind::Padding {
+            out.extend_from_slice(b"4:attr1:p");
+        }
+        out.extend_from_slice(format!("6:lengthi{}e4:path", file.length).as_bytes());
+        out.extend_from_slice(&bencode::to_bytes(&file.path));
+        out.push(b'e');
+    }
+    out.push(b'e');
+    out
+}
+
+fn put_string(out: &mut Vec<u8>, string: &[u8]) {
+    out.extend_from_slice(format!("{}:", string.len()).as_bytes());
+    out.extend_from_slice(string);
+}

@@ -1,0 +1,481 @@
+//! Torrents of version 2 and hybrids (BEP 52): made, read, and held against libtorrent's.
+
+use brackish_wire::merkle::{Hash, HashRequest, Tree, block_hash, data_root};
+use brackish_wire::metainfo::{
+    AnswerError, FileKind, Info, InfoBuilder, Metainfo, MetainfoError, PieceLayers, V2Builder,
+};
+use brackish_wire::{BlockRequest, LengthsError};
+use sha1::{Digest, Sha1};
+use std::sync::Arc;
+
+const FILES: [(&[&str], usize); 5] = [
+    (&["sub", "d"], 70_000),
+    (&["a.bin"], 100_000),
+    (&["empty"], 0),
+    (&["sub", "c"], 16_384),
+    (&["b.txt"], 5),
+];
+
+/// What the file at this path holds.
+fn content(path: &[String], length: usize) -> Vec<u8> {
+    let names = ["a.bin", "b.txt", "c", "d"];
+    let known = path
+        .last()
+        .and_then(|name| names.iter().position(|known| known == name));
+    let seed = known.unwrap_or(8) + 1;
+    let byte = |at: usize| (at * 7 + at / 251 + seed) as u8;
+    (0..length).map(byte).collect()
+}
+
+fn folder(piece_length: u32) -> InfoBuilder {
+    let files = FILES.map(|(path, length)| {
+        let path = path.iter().map(|name| (*name).to_owned()).collect();
+        (path, length as u64)
+    });
+    InfoBuilder::multi_file("pin", files.to_vec(), piece_length)
+}
+
+/// The bytes of the torrent, padding included.
+fn bytes(builder: &V2Builder) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for file in builder.files() {
+        assert_eq!(bytes.len() as u64, file.offset);
+        let length = file.length as usize;
+        match file.kind {
+            FileKind::Padding => bytes.resize(bytes.len() + length, 0),
+            _ => bytes.extend(content(&file.path, length)),
+        }
+    }
+    bytes
+}
+
+fn hashes(builder: &V2Builder) -> (Vec<[u8; 20]>, Vec<Hash>) {
+    let bytes = bytes(builder);
+    let lengths = builder.lengths();
+    let hash = |piece| -> ([u8; 20], Hash) {
+        let from = lengths.piece_offset(piece) as usize;
+        let whole = &bytes[from..][..lengths.piece_size(piece) as usize];
+        let data = &bytes[from..][..builder.data_size(piece) as usize];
+        let height = builder.piece_shape(piece).unwrap().height();
+        (Sha1::digest(whole).into(), data_root(data, height).unwrap())
+    };
+    lengths.pieces().map(hash).unzip()
+}
+
+fn hybrid(piece_length: u32) -> Metainfo {
+    let builder = folder(piece_length).hybrid().unwrap();
+    let (sha1, roots) = hashes(&builder);
+    metainfo(builder.build(&sha1, &roots).unwrap())
+}
+
+fn v2_only(piece_length: u32) -> Metainfo {
+    let builder = folder(piece_length).v2_only().unwrap();
+    let (_, roots) = hashes(&builder);
+    metainfo(builder.build(&[], &roots).unwrap())
+}
+
+fn metainfo((info, piece_layers): (Info, PieceLayers)) -> Metainfo {
+    Metainfo {
+        piece_layers,
+        ..Metainfo::from_info(Arc::new(info))
+    }
+}
+
+#[test]
+fn the_info_hashes_are_those_that_libtorrent_gives_the_same_files() {
+    for (piece_length, v1, v2) in [
+        (
+            16_384,
+            "bb768e41cc89abe4c0120b9ba42d64e5441a8f10",
+            "6912416b5d2c656047dcfea37ae3f7cece604b759f2ed3418e58cb6cd83a6e91",
+        ),
+        (
+            32_768,
+            "70c0d2deaf1ae322d5aecae7f451e24d1db58d4d",
+            "580e85a2516bd09fb001a6db4e8756033f7a39b908d852c8477af8e6a792c3a3",
+        ),
+    ] {
+        let info = hybrid(piece_length).info;
+        assert_eq!(info.info_hash().to_string(), v1);
+        assert_eq!(info.v2().unwrap().info_hash().to_string(), v2);
+    }
+    for (piece_length, hash) in [
+        (
+            16_384,
+            "fbab95e5b7e84b17d8c4191949193baeacd42db5ff739635edc55b6cc2805471",
+        ),
+        (
+            32_768,
+            "92fd19a2d46a77629ac2b70d2a76a1e71c4d3308aaf7c2ce744189351dfebfbc",
+        ),
+    ] {
+        let info = v2_only(piece_length).info;
+        assert_eq!(info.v2().unwrap().info_hash().to_string(), hash);
+        assert_eq!(info.info_hash().to_string(), hash[..40]);
+    }
+}
+
+#[test]
+fn a_hybrid_is_a_torrent_of_version_1_with_version_2_beside() {
+    let made = hybrid(32_768);
+    let read = Metainfo::from_bytes(&made.to_bytes()).unwrap();
+    assert_eq!(read.to_bytes(), made.to_bytes());
+    assert_eq!(read.piece_layers, made.piece_layers);
+    let info = &read.info;
+    let lengths = info.lengths();
+    let builder = folder(32_768).hybrid().unwrap();
+    assert_eq!(info.files(), builder.files());
+    assert!(info.has_v1() && info.is_multi_file());
+    assert_eq!((lengths.total(), lengths.piece_count()), (9 * 32_768, 9));
+    let (sha1, roots) = hashes(&builder);
+    let v2 = info.v2().unwrap();
+    for piece in lengths.pieces() {
+        let number = piece.get() as usize;
+        assert_eq!(*info.piece_hash(piece), sha1[number]);
+        assert_eq!(read.piece_layers.piece_hash(v2, piece), Some(roots[number]));
+        assert_eq!(info.layout().piece_size(piece), 32_768);
+        assert_eq!(v2.data_size(piece), builder.data_size(piece));
+    }
+    let places: Vec<_> = v2
+        .files()
+        .iter()
+        .map(|file| {
+            let path = info.files()[file.index].path.join("/");
+            (path, file.length, file.first_piece, file.pieces)
+        })
+        .collect();
+    let place = |path: &str, length, first, pieces| (path.to_owned(), length, first, pieces);
+    assert_eq!(
+        places,
+        [
+            place("a.bin", 100_000, 0, 4),
+            place("b.txt", 5, 4, 1),
+            place("sub/c", 16_384, 5, 1),
+            place("sub/d", 70_000, 6, 3),
+        ]
+    );
+    assert_eq!(
+        v2.files()[2].root,
+        block_hash(&content(&["c".into()], 16_384))
+    );
+    let sizes: Vec<_> = lengths.pieces().map(|piece| v2.data_size(piece)).collect();
+    assert_eq!(
+        sizes,
+        [
+            32_768, 32_768, 32_768, 1696, 5, 16_384, 32_768, 32_768, 4464
+        ]
+    );
+    let foreign = hybrid(16_384).info.lengths().piece(13).unwrap();
+    assert!(v2.file_of(foreign).is_none() && v2.data_size(foreign) == 0);
+}
+
+#[test]
+fn a_torrent_of_version_2_alone_is_read_where_any_version_is_and_refused_elsewhere() {
+    let bytes = v2_only(32_768).to_bytes();
+    assert!(matches!(
+        Metainfo::from_bytes(&bytes),
+        Err(MetainfoError::Version2Only)
+    ));
+    let read = Metainfo::from_bytes_any_version(&bytes).unwrap();
+    assert_eq!(read.to_bytes(), bytes);
+    let info = read.info;
+    assert!(!info.has_v1() && info.is_multi_file());
+    let paths: Vec<_> = info
+        .files()
+        .iter()
+        .map(|file| file.path.join("/"))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "a.bin",
+            ".pad/31072",
+            "b.txt",
+            ".pad/32763",
+            "empty",
+            "sub/c",
+            ".pad/16384",
+            "sub/d"
+        ]
+    );
+    // Offsets count the gaps, pieces end with their files.
+    assert_eq!(info.lengths().total(), 6 * 32_768 + 70_000);
+    assert_eq!(info.layout().total(), 100_000 + 5 + 16_384 + 70_000);
+    let piece = |index| info.lengths().piece(index).unwrap();
+    let layout = info.layout();
+    let sizes = [3, 4, 5, 8].map(|index| layout.piece_size(piece(index)));
+    assert_eq!(sizes, [1696, 5, 16_384, 4464]);
+    // libtorrent asks for these, too.
+    let end = BlockRequest {
+        piece: 4,
+        begin: 0,
+        length: 5,
+    };
+    assert_eq!(layout.block(piece(4), 0), Some(end));
+    assert_eq!(layout.block(piece(5), 1), None);
+    let version_1 = InfoBuilder::single_file("a", 20, 10)
+        .build(&[[1; 20]; 2])
+        .unwrap();
+    let again = Info::from_bytes_any_version(version_1.raw().clone()).unwrap();
+    assert!(again == version_1 && again.v2().is_none());
+}
+
+#[test]
+fn one_file_stays_one_file() {
+    let builder = InfoBuilder::single_file("b.txt", 40_000, 16_384);
+    let v2_only = builder.clone().v2_only().unwrap();
+    let (sha1, roots) = hashes(&v2_only);
+    let (info, layers) = v2_only.build(&[], &roots).unwrap();
+    assert_eq!((info.name(), info.is_multi_file()), ("b.txt", false));
+    assert_eq!((info.files().len(), info.lengths().total()), (1, 40_000));
+    assert!(layers.is_complete(info.v2().unwrap(), 0));
+    let hybrid = builder.hybrid().unwrap().build(&sha1, &roots).unwrap().0;
+    assert_eq!(hybrid.files(), info.files());
+    let v1 = InfoBuilder::single_file("b.txt", 40_000, 16_384)
+        .build(&sha1)
+        .unwrap();
+    assert_eq!(
+        (hybrid.files(), hybrid.lengths()),
+        (v1.files(), v1.lengths())
+    );
+    // A folder of one file is the same tree as that file.
+    let folder = InfoBuilder::multi_file("f", vec![(vec!["b.txt".into()], 40_000)], 16_384);
+    let info = folder
+        .clone()
+        .v2_only()
+        .unwrap()
+        .build(&[], &roots)
+        .unwrap()
+        .0;
+    assert!(!info.is_multi_file());
+    let info = folder.hybrid().unwrap().build(&sha1, &roots).unwrap().0;
+    assert!(info.is_multi_file() && info.files().len() == 1);
+}
+
+#[test]
+fn what_cannot_be_version_2_is_refused_when_it_is_built() {
+    for piece_length in [8192, 16_385, 49_152] {
+        let value = i64::from(piece_length);
+        let field = "info.piece length".to_owned();
+        let error = folder(piece_length).hybrid().unwrap_err();
+        assert_eq!(error, MetainfoError::Range { field, value });
+    }
+    let empty = InfoBuilder::single_file("a", 0, 16_384).v2_only();
+    assert!(matches!(
+        empty,
+        Err(MetainfoError::Lengths(LengthsError::Empty))
+    ));
+    let endless = vec![(vec!["a".to_owned()], u64::MAX), (vec!["b".to_owned()], 1)];
+    assert!(
+        InfoBuilder::multi_file("n", endless, 16_384)
+            .hybrid()
+            .is_err()
+    );
+    let builder = folder(16_384).hybrid().unwrap();
+    let (sha1, roots) = hashes(&builder);
+    assert!(matches!(
+        builder.build(&sha1, &roots[1..]),
+        Err(MetainfoError::Pieces { .. })
+    ));
+    assert!(matches!(
+        builder.build(&sha1[1..], &roots),
+        Err(MetainfoError::Pieces { .. })
+    ));
+    let path = |path: &[&str]| (path.iter().map(|name| (*name).to_owned()).collect(), 1);
+    for files in [
+        vec![path(&["a"]), path(&["a"])],
+        vec![path(&["a"]), path(&["a", "b"])],
+        vec![path(&["a", "..", "b"])],
+        vec![path(&[]), path(&["a"])],
+    ] {
+        let builder = InfoBuilder::multi_file("n", files, 16_384)
+            .v2_only()
+            .unwrap();
+        let (_, roots) = hashes(&builder);
+        let built = builder.build(&[], &roots);
+        assert!(
+            matches!(built, Err(MetainfoError::Path { .. })),
+            "{built:?}"
+        );
+    }
+}
+
+#[test]
+fn the_hashes_of_a_torrent_file_are_held_against_the_roots() {
+    let metainfo = v2_only(32_768);
+    let bytes = metainfo.to_bytes();
+    let at = bytes.len() - 40;
+    let mut damaged = bytes.clone();
+    damaged[at] ^= 1;
+    let error = Metainfo::from_bytes_any_version(&damaged).unwrap_err();
+    assert!(
+        matches!(&error, MetainfoError::PieceLayer { path } if path == "sub/d" || path == "a.bin")
+    );
+    // A layer that is not there can be asked of peers.
+    let without = Metainfo::from_info(metainfo.info.clone()).to_bytes();
+    assert!(without.ends_with(b"12:piece layersdee"));
+    let read = Metainfo::from_bytes_any_version(&without).unwrap();
+    let v2 = read.info.v2().unwrap();
+    let known: Vec<_> = read
+        .info
+        .lengths()
+        .pieces()
+        .map(|piece| read.piece_layers.piece_hash(v2, piece).is_some())
+        .collect();
+    let t = true;
+    assert_eq!(known, [!t, !t, !t, !t, t, t, !t, !t, !t]);
+    assert!(!read.piece_layers.is_complete(v2, 0) && read.piece_layers.is_complete(v2, 1));
+    assert!(read.piece_layers.tree(v2, 0).is_none());
+    assert_eq!(
+        read.piece_layers.tree(v2, 1).unwrap().root(),
+        v2.files()[1].root
+    );
+    // What belongs to nobody does no harm.
+    let mut stranger = without[..without.len() - 2].to_vec();
+    stranger.extend_from_slice(b"32:");
+    stranger.extend_from_slice(&[7; 32]);
+    stranger.extend_from_slice(b"1:x1:y0:ee");
+    assert!(Metainfo::from_bytes_any_version(&stranger).is_ok());
+}
+
+#[test]
+fn hashes_from_peers_are_taken_only_if_they_lead_to_the_root() {
+    // 700 pieces, so that their hashes come in two parts.
+    let length = 700 * 32_768 - 20_000;
+    let builder = InfoBuilder::single_file("a.bin", length, 32_768)
+        .v2_only()
+        .unwrap();
+    let (_, roots) = hashes(&builder);
+    let (info, all) = builder.build(&[], &roots).unwrap();
+    let v2 = info.v2().unwrap();
+    let tree = all.tree(v2, 0).unwrap();
+    let answer = |request: &HashRequest| {
+        request
+            .answer(tree.shape(), |layer, index| tree.node(layer, index))
+            .unwrap()
+    };
+    let requests = v2.layer_requests(0);
+    assert_eq!(
+        requests
+            .iter()
+            .map(|request| request.index)
+            .collect::<Vec<_>>(),
+        [0, 512]
+    );
+    let mut layers = PieceLayers::default();
+    let piece = |index| info.lengths().piece(index).unwrap();
+    for request in &requests {
+        assert!(!layers.is_complete(v2, 0));
+        let hashes = answer(request);
+        let mut lie = hashes.clone();
+        lie[3][0] ^= 1;
+        assert_eq!(layers.accept(v2, request, &lie), Err(AnswerError::False));
+        assert!(matches!(
+            layers.accept(v2, request, &hashes[1..]),
+            Err(AnswerError::Request(_))
+        ));
+        let other = HashRequest {
+            root: [1; 32],
+            ..*request
+        };
+        assert_eq!(layers.accept(v2, &other, &hashes), Err(AnswerError::File));
+        let unproven = HashRequest {
+            proof_layers: 8,
+            ..*request
+        };
+        let reach = AnswerError::Reach { base_layer: 1 };
+        assert_eq!(layers.accept(v2, &unproven, &hashes[..512]), Err(reach));
+        assert_eq!(layers.piece_hash(v2, piece(request.index)), None);
+        assert_eq!(layers.accept(v2, request, &hashes), Ok(()));
+        assert_eq!(
+            layers.piece_hash(v2, piece(request.index)),
+            Some(roots[request.index as usize])
+        );
+    }
+    assert_eq!(layers, all);
+    assert!(v2.layer_requests(1).is_empty());
+}
+
+#[test]
+fn a_block_is_known_to_be_false_before_its_piece_is_whole() {
+    let metainfo = hybrid(32_768);
+    let v2 = metainfo.info.v2().unwrap();
+    let lengths = metainfo.info.lengths();
+    let bytes = bytes(&folder(32_768).hybrid().unwrap());
+    for piece in lengths.pieces() {
+        let from = lengths.piece_offset(piece) as usize;
+        let data = &bytes[from..][..v2.data_size(piece) as usize];
+        let blocks: Vec<_> = data.chunks(16_384).map(block_hash).collect();
+        let requests = v2.block_requests(piece);
+        let shape = v2.piece_shape(piece).unwrap();
+        if shape.height() == 0 {
+            assert!(requests.is_empty());
+            assert_eq!(metainfo.piece_layers.piece_hash(v2, piece), Some(blocks[0]));
+            continue;
+        }
+        // The answer of one who has the piece and no more of the tree.
+        let part = Tree::new(shape, 0, blocks.clone()).unwrap();
+        let (_, file) = v2.file_of(piece).unwrap();
+        let first = u64::from(piece.get() - file.first_piece) << v2.piece_layer();
+        let [request] = requests[..] else {
+            panic!("{requests:?}")
+        };
+        assert_eq!(u64::from(request.index), first);
+        let answer = request
+            .answer(file.shape().unwrap(), |layer, index| {
+                part.node(layer, index - (first >> layer))
+            })
+            .unwrap();
+        let check = |request: &HashRequest, answer: &[Hash]| {
+            metainfo
+                .piece_layers
+                .check_blocks(v2, piece, request, answer)
+        };
+        assert_eq!(check(&request, &answer), Ok(()));
+        assert_eq!(answer[..blocks.len()], blocks);
+        let mut lie = answer.clone();
+        lie[0][31] ^= 1;
+        assert_eq!(check(&request, &lie), Err(AnswerError::False));
+        let other = HashRequest {
+            root: [1; 32],
+            ..request
+        };
+        assert_eq!(check(&other, &answer), Err(AnswerError::File));
+        let known = PieceLayers::default().check_blocks(v2, piece, &request, &answer);
+        assert!(file.pieces == 1 || known == Err(AnswerError::Reach { base_layer: 0 }));
+    }
+    // Another piece's hashes are none of this one's.
+    let [request] = v2.block_requests(lengths.piece(1).unwrap())[..] else {
+        panic!()
+    };
+    let check =
+        metainfo
+            .piece_layers
+            .check_blocks(v2, lengths.piece(0).unwrap(), &request, &[[0; 32]; 2]);
+    assert_eq!(check, Err(AnswerError::Reach { base_layer: 0 }));
+}
+
+#[test]
+fn files_that_are_alike_share_their_hashes() {
+    let file = |name: &str| (vec![name.to_owned(), "d".to_owned()], 70_000);
+    let builder = InfoBuilder::multi_file("n", vec![file("x"), file("y")], 16_384);
+    let builder = builder.v2_only().unwrap();
+    let (_, roots) = hashes(&builder);
+    let made = metainfo(builder.build(&[], &roots).unwrap());
+    let read = Metainfo::from_bytes_any_version(&made.to_bytes()).unwrap();
+    assert_eq!(read.piece_layers, made.piece_layers);
+    let v2 = read.info.v2().unwrap();
+    let root = v2.files()[0].root;
+    assert_eq!(v2.files_with_root(&root).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(v2.files_with_root(&[0; 32]).count(), 0);
+    let tree = read.piece_layers.tree(v2, 0).unwrap();
+    let [request] = v2.layer_requests(1)[..] else {
+        panic!()
+    };
+    let answer = request
+        .answer(tree.shape(), |layer, index| tree.node(layer, index))
+        .unwrap();
+    let mut layers = PieceLayers::default();
+    assert_eq!(layers.accept(v2, &request, &answer), Ok(()));
+    assert_eq!(layers, made.piece_layers);
+}

@@ -211,7 +211,9 @@ impl World {
     pub(crate) fn check_ban(&mut self, node: NodeIndex, peer: NodeIndex) {
         let behaviour = self.nodes.get(peer).map(|peer| peer.spec.behaviour);
         let bad = |b| matches!(b, Behaviour::Corrupting(_) | Behaviour::Hostile(_));
-        if behaviour.is_some_and(|behaviour| !bad(behaviour)) {
+        // One that corrupts what it reads misjudges others too.
+        let judge = self.nodes[node].spec.behaviour;
+        if behaviour.is_some_and(|behaviour| !bad(behaviour)) && !bad(judge) {
             self.violated(node, format!("banned node {peer}, which sent no bad data"));
         }
     }

@@ -115,7 +115,7 @@ impl World {
                 let size = self.content.lengths.piece_size(piece) as usize;
                 self.store(node, size, StoreJob::Hash(job, piece));
             }
-            Output::OpenSocket { socket, .. } => self.open_socket(node, socket),
+            Output::OpenSocket { socket, url } => self.open_socket(node, socket, &url),
             Output::SendSocket { socket, text } => {
                 self.trace.add(7 << 32 | text.len() as u64);
                 if let Some(socket) = self.check_socket(node, socket) {
@@ -125,19 +125,14 @@ impl World {
             Output::CloseSocket { socket } => {
                 let running = self.nodes[node].running.as_mut();
                 if let Some(socket) = running.and_then(|r| r.sockets.remove(&socket)) {
-                    let delay = self.tracker_delay(node);
+                    let tracker = self.sockets.get(&socket).map_or(0, |s| s.tracker);
+                    let delay = self.tracker_delay(node, tracker);
                     self.push(delay, Happening::SocketLeaves(socket));
                 }
             }
-            Output::Announce { job, request, .. } => {
-                let life = self.nodes[node].life;
-                // TCP, then the request.
-                let delay = 3 * self.tracker_delay(node);
-                self.push(
-                    delay,
-                    Happening::Announce(node, life, job, Box::new(request)),
-                );
-            }
+            Output::Announce {
+                job, url, request, ..
+            } => self.announce_later(node, job, &url, request),
         }
     }
 
@@ -145,7 +140,7 @@ impl World {
     fn store(&mut self, node: NodeIndex, bytes: usize, job: StoreJob) {
         let now = self.now;
         let store = &mut self.nodes[node].store;
-        if store.is_instant() {
+        if store.is_instant(now) {
             self.do_job(node, job);
         } else {
             let done = store.schedule(bytes, now);

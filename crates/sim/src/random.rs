@@ -25,6 +25,7 @@ pub fn random_scenario(seed: u64, chaos: Chaos) -> Scenario {
     let piece_length = 1 << rng.u32(14..19);
     let total = rng.u64(1..12 << 20);
     let mut scenario = Scenario::new(seed, total, piece_length);
+    scenario.trackers = rng.usize(1..4);
     let count = rng.usize(2..24);
     for index in 0..=count {
         let node = random_node(&mut rng, index, &scenario, chaos);

@@ -24,10 +24,9 @@ pub struct Scenario {
     pub piece_length: u32,
     /// Who takes part.
     pub nodes: Vec<NodeSpec>,
-    /// Whether there is a tracker; without one, nodes know only [`NodeSpec::peers`].
-    pub tracker: bool,
-    /// One-way delay between the tracker's access and the network's core.
-    pub tracker_delay: Duration,
+    /// How many trackers there are, each for WebSocket and HTTP both; without one, nodes know only
+    /// [`NodeSpec::peers`].
+    pub trackers: usize,
     /// What goes wrong, and when, from the start of the run.
     pub faults: Vec<(Duration, Fault)>,
     /// Honest nodes that have not finished by then, from the start of the run, fail it.
@@ -163,11 +162,11 @@ pub enum Leave {
 /// Something that goes wrong, or comes right again.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The tracker is gone: its sockets close, announces fail.
+    /// The trackers are gone: their sockets close, announces fail.
     TrackerDies,
-    /// One in so many of its messages to sockets is damaged from now on; 0: none.
+    /// One in so many of their messages to sockets is damaged from now on; 0: none.
     TrackerLies(u32),
-    /// It is back, with empty tables.
+    /// They are back, with empty tables.
     TrackerReturns,
     /// A node is killed: its peers see their connections end, jobs of its store are lost.
     Crash(NodeIndex),
@@ -188,15 +187,14 @@ pub enum Fault {
 }
 
 impl Scenario {
-    /// A scenario without nodes: `total` bytes in pieces of `piece_length`, with a tracker.
+    /// A scenario without nodes: `total` bytes in pieces of `piece_length`, with one tracker.
     pub fn new(seed: u64, total: u64, piece_length: u32) -> Self {
         Self {
             seed,
             total,
             piece_length,
             nodes: Vec::new(),
-            tracker: true,
-            tracker_delay: Duration::from_millis(20),
+            trackers: 1,
             faults: Vec::new(),
             limit: Duration::from_secs(3600),
         }

@@ -100,9 +100,6 @@ impl Store {
 
     /// When a job of so many bytes that is given now will be done.
     pub fn schedule(&mut self, bytes: usize, now: Timestamp) -> Timestamp {
-        if self.is_instant() {
-            return now;
-        }
         let transfer = self.spec.rate.map_or(Duration::ZERO, |rate| {
             Duration::from_micros(bytes as u64 * 1_000_000 / rate.max(1))
         });
@@ -110,8 +107,9 @@ impl Store {
         self.busy_until
     }
 
-    pub fn is_instant(&self) -> bool {
-        self.spec.rate.is_none() && self.spec.delay.is_zero()
+    /// Whether a job that is given now is done at once: none is before it.
+    pub fn is_instant(&self, now: Timestamp) -> bool {
+        self.spec.rate.is_none() && self.spec.delay.is_zero() && self.busy_until < now
     }
 
     pub fn read(

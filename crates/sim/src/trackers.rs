@@ -1,9 +1,9 @@
-//! The tracker and the ways to it: WebSockets and HTTP announces.
+//! The trackers and the ways to them: WebSockets and HTTP announces.
 
 use std::time::Duration;
 
 use brackish_core::{Input, JobId, SocketId};
-use brackish_tracker::Output;
+use brackish_tracker::{Output, Tracker, TrackerConfig};
 use brackish_wire::tracker::AnnounceRequest;
 
 use crate::scenario::NodeIndex;
@@ -15,18 +15,48 @@ const NO_ANSWER: Duration = Duration::from_secs(5);
 /// A WebSocket of a node, by its name at the tracker.
 #[derive(Debug)]
 pub(crate) struct Socket {
+    pub tracker: usize,
     pub node: NodeIndex,
     pub life: u32,
     pub id: SocketId,
     pub open: bool,
 }
 
+/// The announce URLs of so many trackers.
+pub(crate) fn announce_urls(trackers: usize) -> Vec<Vec<String>> {
+    let urls = |tracker| ["ws", "http"].map(|scheme| format!("{scheme}://{tracker}/announce"));
+    (0..trackers).map(|tracker| urls(tracker).into()).collect()
+}
+
+/// The tracker that an announce URL names.
+fn tracker_of(url: &str) -> Option<usize> {
+    url.split('/').nth(2)?.parse().ok()
+}
+
 impl World {
-    pub(crate) fn open_socket(&mut self, node: NodeIndex, id: SocketId) {
+    /// Starts every tracker that does not run.
+    pub(crate) fn trackers_begin(&mut self) {
+        self.trackers.resize_with(self.scenario.trackers, || None);
+        for tracker in &mut self.trackers {
+            let seed = std::array::from_fn(|_| self.rng.u8(..));
+            tracker.get_or_insert_with(|| Tracker::new(TrackerConfig::default(), seed));
+        }
+    }
+
+    pub(crate) fn trackers_die(&mut self) {
+        self.trackers.fill_with(|| None);
+        for socket in self.sockets.keys().copied().collect::<Vec<_>>() {
+            self.push(Duration::ZERO, Happening::SocketEnds(socket));
+        }
+    }
+
+    pub(crate) fn open_socket(&mut self, node: NodeIndex, id: SocketId, url: &str) {
+        let tracker = tracker_of(url).unwrap_or(usize::MAX);
         let socket = self.next_socket;
         self.next_socket += 1;
         let life = self.nodes[node].life;
         let state = Socket {
+            tracker,
             node,
             life,
             id,
@@ -37,24 +67,23 @@ impl World {
             running.sockets.insert(id, socket);
         }
         // TCP, then the upgrade.
-        let delay = 4 * self.tracker_delay(node);
+        let delay = 4 * self.tracker_delay(node, tracker);
         self.push(delay, Happening::SocketOpens(socket));
     }
 
     pub(crate) fn send_socket(&mut self, node: NodeIndex, socket: u64, text: String) {
-        self.push(
-            self.tracker_delay(node),
-            Happening::ToTracker(socket, text.into()),
-        );
+        let tracker = self.sockets.get(&socket).map_or(0, |state| state.tracker);
+        let delay = self.tracker_delay(node, tracker);
+        self.push(delay, Happening::ToTracker(socket, text.into()));
     }
 
     pub(crate) fn socket_opens(&mut self, socket: u64) {
-        if self.tracker.is_none() {
-            return self.socket_ends(socket);
-        }
         let Some(state) = self.sockets.get_mut(&socket) else {
             return;
         };
+        if !matches!(self.trackers.get(state.tracker), Some(Some(_))) {
+            return self.socket_ends(socket);
+        }
         state.open = true;
         let (node, life, id) = (state.node, state.life, state.id);
         if self.nodes[node].life == life {
@@ -67,7 +96,7 @@ impl World {
         let Some(state) = self.sockets.remove(&socket) else {
             return;
         };
-        if let Some(tracker) = &mut self.tracker {
+        if let Some(Some(tracker)) = self.trackers.get_mut(state.tracker) {
             tracker.handle_closed(brackish_tracker::SocketId(socket));
         }
         if self.nodes[state.node].life != state.life {
@@ -83,19 +112,24 @@ impl World {
 
     /// The tracker learns that a node left its socket.
     pub(crate) fn socket_leaves(&mut self, socket: u64) {
-        self.sockets.remove(&socket);
-        if let Some(tracker) = &mut self.tracker {
+        let Some(state) = self.sockets.remove(&socket) else {
+            return;
+        };
+        if let Some(Some(tracker)) = self.trackers.get_mut(state.tracker) {
             tracker.handle_closed(brackish_tracker::SocketId(socket));
-            self.drain_tracker();
+            self.drain_tracker(state.tracker);
         }
     }
 
     pub(crate) fn to_tracker(&mut self, socket: u64, text: &str) {
         let now = self.tracker_now();
-        if let (Some(tracker), true) = (&mut self.tracker, self.sockets.contains_key(&socket)) {
+        let Some(index) = self.sockets.get(&socket).map(|state| state.tracker) else {
+            return;
+        };
+        if let Some(Some(tracker)) = self.trackers.get_mut(index) {
             tracker.handle_timeout(now);
             tracker.handle_message(brackish_tracker::SocketId(socket), text, now);
-            self.drain_tracker();
+            self.drain_tracker(index);
         }
     }
 
@@ -110,52 +144,62 @@ impl World {
         }
     }
 
+    /// Sends an announce by HTTP.
+    pub(crate) fn announce_later(
+        &mut self,
+        node: NodeIndex,
+        job: JobId,
+        url: &str,
+        request: AnnounceRequest,
+    ) {
+        let life = self.nodes[node].life;
+        let tracker = tracker_of(url).unwrap_or(usize::MAX);
+        // TCP, then the request.
+        let delay = 3 * self.tracker_delay(node, tracker);
+        let request = Box::new((tracker, request));
+        self.push(delay, Happening::Announce(node, life, job, request));
+    }
+
     pub(crate) fn announce(
         &mut self,
         node: NodeIndex,
         life: u32,
         job: JobId,
-        request: &AnnounceRequest,
+        (index, request): (usize, AnnounceRequest),
     ) {
         let now = self.tracker_now();
         let asker = self.asker(node);
-        let Some(tracker) = &mut self.tracker else {
+        let Some(Some(tracker)) = self.trackers.get_mut(index) else {
             let result = Box::new(Err("no answer".to_owned()));
             return self.push(NO_ANSWER, Happening::Announced(node, life, job, result));
         };
         tracker.handle_timeout(now);
-        let answer = tracker.handle_http_announce(request, asker, now);
+        let answer = tracker.handle_http_announce(&request, asker, now);
         let result = Box::new(answer.map_err(|refusal| refusal.to_string()));
-        self.drain_tracker();
-        let delay = self.tracker_delay(node);
+        self.drain_tracker(index);
+        let delay = self.tracker_delay(node, index);
         self.push(delay, Happening::Announced(node, life, job, result));
     }
 
-    pub(crate) fn tracker_dies(&mut self) {
-        self.tracker = None;
-        for socket in self.sockets.keys().copied().collect::<Vec<_>>() {
-            self.push(Duration::ZERO, Happening::SocketEnds(socket));
-        }
-    }
-
-    fn drain_tracker(&mut self) {
-        while let Some(output) = self.tracker.as_mut().and_then(|t| t.poll_output()) {
+    fn drain_tracker(&mut self, index: usize) {
+        while let Some(Some(tracker)) = self.trackers.get_mut(index) {
+            let Some(output) = tracker.poll_output() else {
+                return;
+            };
             match output {
                 Output::Send { socket, text } => {
                     let Some(state) = self.sockets.get(&socket.0) else {
                         continue;
                     };
-                    let delay = self.tracker_delay(state.node);
+                    let delay = self.tracker_delay(state.node, index);
                     let text = self.maybe_damaged(text);
                     self.push(delay, Happening::FromTracker(socket.0, text.into()));
                 }
                 Output::Close { socket, .. } => {
-                    let delay = self
-                        .sockets
-                        .get(&socket.0)
-                        .map(|s| self.tracker_delay(s.node));
-                    let delay = delay.unwrap_or_default();
-                    self.push(delay, Happening::SocketEnds(socket.0));
+                    if let Some(state) = self.sockets.get(&socket.0) {
+                        let delay = self.tracker_delay(state.node, index);
+                        self.push(delay, Happening::SocketEnds(socket.0));
+                    }
                 }
             }
         }
@@ -178,8 +222,10 @@ impl World {
         chars.into_iter().collect()
     }
 
-    pub(crate) fn tracker_delay(&self, node: NodeIndex) -> Duration {
-        self.nodes[node].spec.link.delay + self.scenario.tracker_delay
+    /// One way, and differently for each node: who is first at one tracker may be last at another.
+    pub(crate) fn tracker_delay(&self, node: NodeIndex, tracker: usize) -> Duration {
+        let mut place = fastrand::Rng::with_seed((node as u64) << 32 | tracker as u64);
+        self.nodes[node].spec.link.delay + Duration::from_micros(place.u64(1_000..50_000))
     }
 
     fn tracker_now(&self) -> Duration {

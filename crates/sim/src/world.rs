@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use brackish_core::{AddTorrent, Existing, Input, JobId, Session, Source, Timestamp};
-use brackish_tracker::{Tracker, TrackerConfig};
+use brackish_tracker::Tracker;
 use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse};
 
 use crate::content::Content;
@@ -34,7 +34,8 @@ pub struct World {
     pub(crate) content: Content,
     pub(crate) nodes: Vec<Node>,
     pub(crate) ends: Vec<End>,
-    pub(crate) tracker: Option<Tracker>,
+    /// `None` where one is dead.
+    pub(crate) trackers: Vec<Option<Tracker>>,
     pub(crate) sockets: BTreeMap<u64, Socket>,
     pub(crate) next_socket: u64,
     /// Of the tracker's messages to sockets, one in so many is damaged; 0: none.
@@ -74,7 +75,7 @@ pub(crate) enum Happening {
     ToTracker(u64, Box<str>),
     FromTracker(u64, Box<str>),
     SocketLeaves(u64),
-    Announce(NodeIndex, u32, JobId, Box<AnnounceRequest>),
+    Announce(NodeIndex, u32, JobId, Box<(usize, AnnounceRequest)>),
     Announced(NodeIndex, u32, JobId, Box<Result<AnnounceResponse, String>>),
 }
 
@@ -112,7 +113,7 @@ impl World {
             trace: Trace::default(),
             nodes,
             ends: Vec::new(),
-            tracker: None,
+            trackers: Vec::new(),
             sockets: BTreeMap::new(),
             next_socket: 0,
             tracker_lies: 0,
@@ -125,9 +126,7 @@ impl World {
             rng,
             scenario,
         };
-        if world.scenario.tracker {
-            world.tracker = Some(world.new_tracker());
-        }
+        world.trackers_begin();
         world
     }
 
@@ -256,7 +255,7 @@ impl World {
             Happening::FromTracker(socket, text) => self.from_tracker(socket, &text),
             Happening::SocketLeaves(socket) => self.socket_leaves(socket),
             Happening::Announce(node, life, job, request) => {
-                self.announce(node, life, job, &request);
+                self.announce(node, life, job, *request);
             }
             Happening::Announced(node, life, job, result) => {
                 if self.nodes[node].life == life {
@@ -300,14 +299,9 @@ impl World {
         } else {
             Source::Info(content.info.clone())
         };
-        let trackers = ["ws://tracker/announce", "http://tracker/announce"];
         let add = AddTorrent {
             source,
-            trackers: if self.scenario.tracker {
-                trackers.iter().map(|url| vec![(*url).to_owned()]).collect()
-            } else {
-                Vec::new()
-            },
+            trackers: crate::trackers::announce_urls(self.scenario.trackers),
             peers: node
                 .spec
                 .peers
@@ -388,9 +382,9 @@ impl World {
             return;
         };
         match fault {
-            Fault::TrackerDies => self.tracker_dies(),
+            Fault::TrackerDies => self.trackers_die(),
             Fault::TrackerLies(one_in) => self.tracker_lies = one_in,
-            Fault::TrackerReturns => self.tracker = Some(self.new_tracker()),
+            Fault::TrackerReturns => self.trackers_begin(),
             Fault::Crash(node) => self.stop(node, true),
             Fault::Return(node) => self.join(node),
             Fault::Leave(node) => self.leave(node),
@@ -478,13 +472,6 @@ impl World {
             steps: self.steps,
             problem,
         }
-    }
-
-    pub(crate) fn new_tracker(&mut self) -> Tracker {
-        Tracker::new(
-            TrackerConfig::default(),
-            std::array::from_fn(|_| self.rng.u8(..)),
-        )
     }
 
     pub(crate) fn end(&mut self, end: EndIndex) -> &mut End {

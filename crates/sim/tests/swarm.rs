@@ -1,0 +1,45 @@
+//! Large swarms: they finish, near the time that no strategy can beat, at little cost to the origin.
+
+mod common;
+
+use brackish_sim::{Bound, Kind, Scenario, homogeneous, mixed};
+use common::assert_all_complete;
+
+fn assert_efficient(name: &str, scenario: Scenario, times: f64, copies: f64) {
+    let bound = Bound::of(&scenario).time.as_secs_f64();
+    let report = assert_all_complete(scenario);
+    let ratio = report.finished.as_secs_f64() / bound;
+    println!(
+        "{name}: {ratio:.3} x the bound of {bound:.1} s, {:.2} copies from the origin, {:.2} % wasted",
+        report.origin_copies,
+        report.wasted * 100.0
+    );
+    assert!(ratio <= times, "{name}: {ratio:.3} x the bound");
+    assert!(
+        report.origin_copies <= copies,
+        "{name}: {:.2} copies",
+        report.origin_copies
+    );
+    assert!(report.wasted < 0.03, "{name}: {} wasted", report.wasted);
+}
+
+#[test]
+fn two_hundred_mixed_peers_finish() {
+    let report = assert_all_complete(mixed(1, 200, 16 << 20, 1 << 17));
+    println!(
+        "origin {:.2} copies, last {:?}, {} events",
+        report.origin_copies, report.finished, report.steps
+    );
+}
+
+#[test]
+fn a_hundred_alike_tcp_peers_are_near_the_bound() {
+    let scenario = homogeneous(1, 100, 64 << 20, 1 << 17, Kind::Tcp);
+    assert_efficient("tcp", scenario, 1.3, 1.5);
+}
+
+#[test]
+fn a_hundred_alike_pages_are_near_the_bound() {
+    let scenario = homogeneous(1, 100, 64 << 20, 1 << 17, Kind::Page);
+    assert_efficient("pages", scenario, 1.3, 1.5);
+}

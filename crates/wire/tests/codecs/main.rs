@@ -4,7 +4,6 @@
 mod bencode;
 mod extension;
 mod file_tree;
-mod hostile;
 mod merkle;
 mod message;
 mod metainfo;

@@ -1,4 +1,5 @@
-//! Codecs and types of BitTorrent and WebTorrent: bencode, metainfo, magnet links, peer messages, tracker messages.
+//! Codecs and types of BitTorrent and WebTorrent: bencode, metainfo of versions 1 and 2, magnet links, Merkle trees, peer
+//! messages and their extensions, tracker messages; and the functions of addresses on which peers have to agree.
 //!
 //! Every codec is total: any bytes give a value or a typed error, in memory bounded by the input's length and without
 //! recursion on its depth. Nothing here does I/O, reads a clock or draws a random number, so a page, a server and the

@@ -38,7 +38,7 @@ export interface AddOptions {
 export interface SeedOptions {
   /** Name of the torrent. Default: the file's name, or the folder's, or `files`. */
   name?: string;
-  /** Bytes of a piece, a power of two from 16 KiB. Default: by the total length. */
+  /** Bytes of a piece. Default: a power of two by the total length. */
   pieceLength?: number;
   /** Trackers that the torrent and its magnet link carry, besides the client's. */
   trackers?: string[];

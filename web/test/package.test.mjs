@@ -157,7 +157,7 @@ proves('what cannot work is refused with a code and words', async (scope) => {
       'a link without an info-hash': client.add('magnet:?dn=x'),
       'a scheme that pages cannot load': client.add('ftp://example.org/x.torrent'),
       'no files': client.seed([]),
-      'an odd piece length': client.seed(new File(['x'], 'x'), { pieceLength: 1000 }),
+      'a piece length beyond all bounds': client.seed(new File(['x'], 'x'), { pieceLength: 2 ** 31 }),
       'a Worker that is not there': brackish.createClient({ workerUrl: '/missing.js' }),
       'wasm that is none': brackish.createClient({ wasmUrl: '/no.wasm' }),
     };
@@ -180,7 +180,7 @@ proves('what cannot work is refused with a code and words', async (scope) => {
     'a link without an info-hash': 'bad-torrent',
     'a scheme that pages cannot load': 'bad-torrent',
     'no files': 'bad-torrent',
-    'an odd piece length': 'bad-torrent',
+    'a piece length beyond all bounds': 'bad-torrent',
     'a Worker that is not there': 'no-worker',
     'wasm that is none': 'no-worker',
     'a client that was destroyed': 'destroyed',

@@ -85,16 +85,19 @@ impl Driver {
             connection.busy = true;
             busy.push(number);
         }
-        let overflows = connection.message.len() + data.len() > MESSAGE;
-        let sent = match overflows {
-            true => connection.send(),
-            false => Ok(()),
-        };
-        match sent {
-            Ok(()) => connection.message.extend_from_slice(data),
-            Err(reason) => {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let free = MESSAGE - connection.message.len().min(MESSAGE);
+            let (part, after) = rest.split_at(free.min(rest.len()));
+            connection.message.extend_from_slice(part);
+            rest = after;
+            if connection.message.len() < MESSAGE {
+                break;
+            }
+            if let Err(reason) = connection.send() {
                 drop(connections);
                 self.broken(number, reason);
+                break;
             }
         }
     }

@@ -259,7 +259,8 @@ impl Driver {
             torrent.place.clone(),
             || self.host.pause(),
             move |told| match told {
-                Told::Input(input) => self.input(input),
+                Told::Input(input) => self.session.borrow_mut().handle_input(input, now()),
+                Told::Rest => self.pump(),
                 Told::Medium(medium) => self.host.stored(key, medium),
                 Told::InUse => self.host.warning(
                     key,

@@ -44,8 +44,11 @@ pub enum Place {
 
 /// What a store has to tell.
 pub enum Told {
-    /// To the session.
+    /// To the session, which is not asked yet what it wants done.
     Input(Input<'static>),
+    /// The session is to be asked: nothing more comes for now. Asked once for many answers, it
+    /// gives what goes to one peer in one go.
+    Rest,
     /// To the page: where the bytes are.
     Medium(&'static str),
     /// To the page: another tab has this torrent's folder.
@@ -180,8 +183,13 @@ impl Store {
 
     async fn run(&self, mut work: Option<Work>) {
         loop {
-            let Some(job) = self.queue.borrow_mut().pop_front() else {
-                break;
+            let next = self.queue.borrow_mut().pop_front();
+            let Some(job) = next else {
+                (self.tell)(Told::Rest);
+                if self.queue.borrow().is_empty() {
+                    break;
+                }
+                continue;
             };
             match (job, &mut work) {
                 (Job::Close { delete, reply }, _) => {

@@ -212,6 +212,10 @@ impl Work {
 
     /// Whether everything was there.
     async fn read_or_zeros(&mut self, offset: u64, data: &mut [u8]) -> Result<bool, StorageError> {
+        if !matches!(self.medium, Medium::Opfs(..)) {
+            // Reading a Blob takes a while.
+            (self.tell)(Told::Rest);
+        }
         match &mut self.medium {
             Medium::Opfs(files, _) => files.read(&self.info, offset, data).await,
             Medium::Blobs(blobs) => blobs.read(offset, data).await,
@@ -327,6 +331,7 @@ impl Work {
 
     async fn breathe(&mut self) {
         if milliseconds() - self.busy_since > SLICE {
+            (self.tell)(Told::Rest);
             // The pause cannot fail: it is a message of this Worker to itself.
             let _ = JsFuture::from((self.pause)()).await;
             self.busy_since = milliseconds();

@@ -1,9 +1,12 @@
 //! What a person runs: `cargo xtask demo | test | bench | size | check | build | build-web | setup`.
 
+mod bench;
 mod bindgen;
 mod build;
 mod build_web;
 mod check;
+mod child;
+mod demo;
 mod paths;
 mod process;
 mod real_file;
@@ -22,7 +25,7 @@ usage: cargo xtask <command>
 
   demo [PATH] [--no-browser-swarm]   install, build, share a real file and print the link to open
   test [--fast]                      everything: check, native, wasm, simulator, browser, interop
-  bench [native|browser|tracker|all] [--runs N]
+  bench [native|browser|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
   size                               raw, gzip and brotli bytes of what a page loads
   check                              format, clippy, forbidden dependencies, source rules
@@ -67,6 +70,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             no_arguments(rest)?;
             check::run()?;
         }
+        "demo" => return demo::run(rest),
+        "bench" => bench::run(rest)?,
         "test" => return test::run(rest),
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => {

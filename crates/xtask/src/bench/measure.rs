@@ -1,0 +1,265 @@
+//! A process under measurement: when it ended, its processor time and its peak memory as the kernel
+//! accounts them, and what they are so far while it runs.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::interrupt;
+
+/// How often a running process is looked at: far below what is measured, and next to free.
+const POLL: Duration = Duration::from_millis(2);
+
+/// How often the lines of a process are looked at that is not being timed by them.
+const LINE_POLL: Duration = Duration::from_millis(20);
+
+/// How long a process has between being asked to end and being made to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How many of its last lines are shown when a process fails.
+const SHOWN_LINES: usize = 12;
+
+/// How one tells that a process has done its work.
+#[derive(Clone, Copy, Debug)]
+pub enum Done {
+    /// It exits 0.
+    Exits,
+    /// It prints a line with this in it, and would stay.
+    Says(&'static str),
+}
+
+/// What a process took.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// From its start until it was done.
+    pub time: Duration,
+    /// From its start until the watched file held its first bytes.
+    pub first_byte: Option<Duration>,
+    /// User and system time of its whole life.
+    pub cpu: Duration,
+    /// The most memory that it had in RAM, in bytes.
+    pub peak_memory: u64,
+}
+
+/// A running process. It is killed when the value goes away before it was waited for.
+pub struct Process {
+    name: String,
+    id: i32,
+    log: PathBuf,
+    started: Instant,
+    reaped: bool,
+}
+
+impl Process {
+    /// Starts it, with all that it prints going to a file: a pipe would be one more thing to serve.
+    pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Process> {
+        let output = File::create(log).with_context(|| format!("cannot make {}", log.display()))?;
+        let started = Instant::now();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let id = i32::try_from(child.id())?;
+        interrupt::add_process(id);
+        Ok(Process {
+            name: name.to_owned(),
+            id,
+            log: log.to_owned(),
+            started,
+            reaped: false,
+        })
+    }
+
+    /// Waits for a line that contains `text`, and returns it.
+    pub fn line(&mut self, text: &str, limit: Duration) -> Result<String> {
+        Ok(self.lines(text, 1, limit)?.swap_remove(0))
+    }
+
+    /// Waits until it has printed so many lines that contain `text`, and returns all it has.
+    pub fn lines(&mut self, text: &str, least: usize, limit: Duration) -> Result<Vec<String>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let lines = self.printed(text);
+            if lines.len() >= least {
+                return Ok(lines);
+            }
+            if self.reap(libc::WNOHANG)?.is_some() {
+                bail!(
+                    "{} ended before it said {text}:\n{}",
+                    self.name,
+                    self.tail()
+                );
+            }
+            if Instant::now() > deadline {
+                bail!("{} did not say {text}:\n{}", self.name, self.tail());
+            }
+            std::thread::sleep(LINE_POLL);
+        }
+    }
+
+    /// Waits until it is done, and sees to it that it ends. `watched` is the file that it writes.
+    pub fn finish(mut self, done: Done, watched: Option<&Path>, limit: Duration) -> Result<Taken> {
+        let mut first_byte = None;
+        loop {
+            if first_byte.is_none() && watched.is_some_and(has_bytes) {
+                first_byte = Some(self.started.elapsed());
+            }
+            if let Some(reaped) = self.reap(libc::WNOHANG)? {
+                let time = self.started.elapsed();
+                if reaped.status != 0 || matches!(done, Done::Says(_)) {
+                    bail!("{} failed:\n{}", self.name, self.tail());
+                }
+                return Ok(reaped.taken(time, first_byte));
+            }
+            if let Done::Says(text) = done
+                && !self.printed(text).is_empty()
+            {
+                let time = self.started.elapsed();
+                return Ok(self.end()?.taken(time, first_byte));
+            }
+            if self.started.elapsed() > limit {
+                bail!("{} was not done in time:\n{}", self.name, self.tail());
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Asks it to end, and makes it end if it does not.
+    pub fn stop(mut self) -> Result<Taken> {
+        let time = self.started.elapsed();
+        Ok(self.end()?.taken(time, None))
+    }
+
+    /// Processor time until now.
+    pub fn cpu(&self) -> Result<Duration> {
+        let text = self.status_file("stat")?;
+        // The name in parentheses may hold spaces; user and system time are fields 14 and 15.
+        let fields: Vec<&str> = text
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.split_whitespace().collect())
+            .unwrap_or_default();
+        let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        let sum = ticks(11)
+            .zip(ticks(12))
+            .map(|(user, system)| user + system)
+            .with_context(|| format!("no processor time of {}", self.name))?;
+        Ok(Duration::from_secs_f64(sum as f64 / ticks_per_second()))
+    }
+
+    /// The most memory that it had until now, in bytes.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let text = self.status_file("status")?;
+        text.lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.split_whitespace().next())
+            .and_then(|kibibytes| kibibytes.parse::<u64>().ok())
+            .map(|kibibytes| kibibytes * 1024)
+            .with_context(|| format!("no peak memory of {}", self.name))
+    }
+
+    fn status_file(&self, name: &str) -> Result<String> {
+        fs::read_to_string(format!("/proc/{}/{name}", self.id))
+            .with_context(|| format!("{} is not running:\n{}", self.name, self.tail()))
+    }
+
+    fn end(&mut self) -> Result<Reaped> {
+        interrupt::kill(self.id, libc::SIGTERM);
+        let deadline = Instant::now() + GRACE;
+        loop {
+            if let Some(reaped) = self.reap(libc::WNOHANG)? {
+                return Ok(reaped);
+            }
+            if Instant::now() > deadline {
+                interrupt::kill(self.id, libc::SIGKILL);
+                return self.reap(0)?.context("a killed process that stays");
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Takes its account if it has ended; with no flag, waits until it has.
+    fn reap(&mut self, flags: i32) -> Result<Option<Reaped>> {
+        if self.reaped {
+            bail!("{} has ended already", self.name);
+        }
+        let mut status = 0;
+        // SAFETY: all-zero bytes are a valid `rusage`, which is plain numbers.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: both pointers are to live values of the types that wait4 writes.
+        let ended = unsafe { libc::wait4(self.id, &raw mut status, flags, &raw mut usage) };
+        if ended < 0 {
+            return Err(std::io::Error::last_os_error())
+                .with_context(|| format!("cannot wait for {}", self.name));
+        }
+        if ended == 0 {
+            return Ok(None);
+        }
+        self.reaped = true;
+        interrupt::remove_process(self.id);
+        Ok(Some(Reaped { status, usage }))
+    }
+
+    fn printed(&self, text: &str) -> Vec<String> {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        // A line without its end is still being written.
+        let whole = &log[..log.rfind('\n').unwrap_or(0)];
+        let lines = whole.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
+    }
+
+    fn tail(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.reaped {
+            interrupt::kill(self.id, libc::SIGKILL);
+            // It was killed: its account is of no interest any more.
+            let _ = self.reap(0);
+        }
+    }
+}
+
+/// The kernel's account of an ended process.
+struct Reaped {
+    status: i32,
+    usage: libc::rusage,
+}
+
+impl Reaped {
+    fn taken(&self, time: Duration, first_byte: Option<Duration>) -> Taken {
+        let duration = |time: libc::timeval| {
+            Duration::from_secs_f64(time.tv_sec as f64 + time.tv_usec as f64 / 1e6)
+        };
+        Taken {
+            time,
+            first_byte,
+            cpu: duration(self.usage.ru_utime) + duration(self.usage.ru_stime),
+            // Linux counts in KiB.
+            peak_memory: u64::try_from(self.usage.ru_maxrss).unwrap_or(0) * 1024,
+        }
+    }
+}
+
+/// Whether something was written: a file that was only made long has no blocks.
+fn has_bytes(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|known| known.blocks() > 0)
+}
+
+fn ticks_per_second() -> f64 {
+    // SAFETY: sysconf takes a plain number and touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    ticks as f64
+}

@@ -15,7 +15,12 @@ const NAME: &str = "brackish";
 
 /// How wasm-opt is asked to work. Speed over size: `-Oz` saves two percent of the compressed bytes
 /// at most, and blocks pass through this code at tens of megabytes a second.
-const OPTIMISE: &[&str] = &["-O3"];
+const OPTIMISE: &[&str] = &[
+    "-O3",
+    "--strip-debug",
+    "--strip-producers",
+    "--strip-target-features",
+];
 
 /// What every browser that can run the page has had for years, and what rustc emits by default.
 const FEATURES: &[&str] = &[

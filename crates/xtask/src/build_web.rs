@@ -48,6 +48,8 @@ pub fn cargo(toolchain: wasm::Toolchain, subcommand: &str) -> std::process::Comm
     command
         .args(["--package", "brackish-wasm", "--target-dir"])
         .arg(target())
+        // wasm-bindgen reads from a section which features may be used; wasm-opt strips it later.
+        .env("CARGO_PROFILE_WASM_STRIP", "none")
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags());
     command
 }

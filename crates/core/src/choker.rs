@@ -2,8 +2,10 @@
 //!
 //! While leeching, those that give most are served (tit for tat), plus one optimistic peer that
 //! changes every 30 seconds and may turn out better. While seeding, service goes round: who has
-//! waited longest comes next, so that everyone gets pieces to trade on. The number of places
-//! follows the upload rate: few and fast, rather than many and starved.
+//! waited longest comes next, so that everyone gets pieces to trade on.
+//!
+//! A piece can be passed on only when it is whole, so places are few and fast rather than many and
+//! starved: as few as keep the upload full. How many that takes is found by trial, round by round.
 
 use std::time::Duration;
 
@@ -22,6 +24,12 @@ const MIN_SLOTS: usize = 4;
 
 /// Places at the most: each has blocks in memory and on the wire.
 const MAX_SLOTS: usize = 50;
+
+/// Bytes per second that a place should give: a piece of the usual size in a second or two.
+const SLOT_RATE: u64 = 200_000;
+
+/// A change of the upload rate, as a factor, that says something about the number of places.
+const NOTABLE: f64 = 1.1;
 
 /// An interested peer, as the choker sees it.
 #[derive(Clone, Debug)]
@@ -43,6 +51,10 @@ pub(crate) struct Choker {
     next_optimistic: Timestamp,
     optimistic: Option<ConnectionId>,
     slots: usize,
+    /// The last trial was of more places, not of fewer.
+    tried_more: bool,
+    /// The upload rate before it.
+    rate_before: u64,
 }
 
 impl Choker {
@@ -52,6 +64,8 @@ impl Choker {
             next_optimistic: now,
             optimistic: None,
             slots: MIN_SLOTS,
+            tried_more: true,
+            rate_before: 0,
         }
     }
 
@@ -75,7 +89,7 @@ impl Choker {
         rng: &mut impl Rng,
     ) -> Vec<ConnectionId> {
         self.next_round = now + ROUND;
-        self.slots = slots(upload_rate);
+        self.try_slots(upload_rate);
         if candidates.len() <= self.slots {
             return candidates.into_iter().map(|c| c.connection).collect();
         }
@@ -109,12 +123,25 @@ impl Choker {
         chosen.push(optimistic);
         chosen
     }
-}
 
-/// Places for an upload rate: grows with its square root, so that each gets a useful share.
-fn slots(upload_rate: u64) -> usize {
-    let by_rate = (upload_rate as f64 / 1000.0 * 0.6).sqrt() as usize;
-    by_rate.clamp(MIN_SLOTS, MAX_SLOTS)
+    /// More places while more of them bring more, fewer until that costs something.
+    fn try_slots(&mut self, rate: u64) {
+        let (before, now) = (self.rate_before as f64, rate as f64);
+        let more = if self.tried_more {
+            now > before * NOTABLE
+        } else {
+            before > now * NOTABLE
+        };
+        let least = usize::try_from(rate / SLOT_RATE).unwrap_or(MAX_SLOTS);
+        let slots = if more {
+            self.slots + self.slots / 2
+        } else {
+            self.slots - self.slots / 4
+        };
+        self.slots = slots.clamp(least.clamp(MIN_SLOTS, MAX_SLOTS), MAX_SLOTS);
+        self.tried_more = more;
+        self.rate_before = rate;
+    }
 }
 
 #[cfg(test)]
@@ -173,5 +200,28 @@ mod tests {
         }
         let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
         assert!(*least * 2 >= *most, "{served:?}");
+    }
+
+    /// Lets a choker settle against an upload whose rate for so many places is known.
+    fn settled_slots(rate: impl Fn(usize) -> u64) -> usize {
+        let mut choker = Choker::new(Timestamp::ZERO);
+        let mut seen = 0;
+        for round in 0..60 {
+            choker.try_slots(rate(choker.slots));
+            if round >= 50 {
+                seen += choker.slots;
+            }
+        }
+        seen / 10
+    }
+
+    #[test]
+    fn many_slow_peers_get_many_places() {
+        assert!(settled_slots(|slots| slots as u64 * 50_000) > 35);
+    }
+
+    #[test]
+    fn a_full_upload_has_few_places() {
+        assert!(settled_slots(|_| 1_000_000) <= 7);
     }
 }

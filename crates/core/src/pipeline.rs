@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use brackish_wire::BLOCK_LENGTH;
 
-/// Requests to a peer of which nothing is known yet.
-const INITIAL: usize = 16;
+/// Requests to a peer of which nothing is known yet. What is asked of one peer cannot be asked of
+/// another who turns out to be faster.
+const INITIAL: usize = 4;
 
 /// Never fewer, so that a slow peer has the next request when it ends one.
-const MIN: usize = 4;
+const MIN: usize = 3;
 
 /// Never more: 16 MiB in flight keep a 1 Gbit/s path of 130 ms busy.
 const MAX: usize = 1024;
@@ -18,7 +19,7 @@ const MAX: usize = 1024;
 const DEFAULT_REQQ: usize = 250;
 
 /// Added to twice the path's delay: covers the peer's own scheduling and our ticks.
-const SLACK: Duration = Duration::from_millis(250);
+const SLACK: Duration = Duration::from_millis(150);
 
 /// Growth of the rate from one tick to the next below which the fast start is over.
 const STALLED_GROWTH: f64 = 1.1;

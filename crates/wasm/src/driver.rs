@@ -3,7 +3,6 @@
 //! part, or a script, is called.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,16 +16,17 @@ use crate::connections::Connections;
 use crate::host::{Host, Timer, now};
 use crate::socket::{self, Socket};
 use crate::store::{Job, Place, Store, Told};
+use crate::table::Table;
 
 /// The session and everything that it drives.
 pub struct Driver {
     pub(crate) host: Host,
     pub(crate) session: RefCell<Session>,
     pub(crate) connections: RefCell<Connections>,
-    pub(crate) torrents: RefCell<BTreeMap<TorrentId, Torrent>>,
+    pub(crate) torrents: RefCell<Table<TorrentId, Torrent>>,
     /// Where torrents keep their data, if this page has a file system.
     pub(crate) opfs: Option<FileSystemDirectoryHandle>,
-    sockets: RefCell<BTreeMap<SocketId, Socket>>,
+    sockets: RefCell<Table<SocketId, Socket>>,
     timer: RefCell<Timer>,
     /// The message being handed to the session: one buffer for all, so that none is allocated.
     inbox: RefCell<Vec<u8>>,
@@ -196,12 +196,12 @@ impl Driver {
 
             Output::OpenSocket { socket, url } => self.open_socket(socket, &url),
             Output::SendSocket { socket, text } => {
-                if let Some(socket) = self.sockets.borrow().get(&socket) {
+                if let Some(socket) = self.sockets.borrow().get(socket) {
                     socket.send(&text);
                 }
             }
             Output::CloseSocket { socket } => {
-                self.sockets.borrow_mut().remove(&socket);
+                self.sockets.borrow_mut().remove(socket);
             }
 
             // A page has neither TCP nor UDP, and the session was told so.
@@ -232,7 +232,7 @@ impl Driver {
                 text: &text,
             }),
             socket::Signal::Closed => {
-                self.sockets.borrow_mut().remove(&id);
+                self.sockets.borrow_mut().remove(id);
                 self.input(Input::SocketClosed {
                     socket: id,
                     reason: "the tracker cannot be reached".to_owned(),
@@ -249,7 +249,7 @@ impl Driver {
 
     fn open_store(&'static self, id: TorrentId, info: Arc<Info>) {
         let mut torrents = self.torrents.borrow_mut();
-        let Some(torrent) = torrents.get_mut(&id) else {
+        let Some(torrent) = torrents.get_mut(id) else {
             return;
         };
         let key = torrent.key;
@@ -273,14 +273,14 @@ impl Driver {
     }
 
     fn take_store(&self, torrent: TorrentId) -> Option<Rc<Store>> {
-        self.torrents.borrow_mut().get_mut(&torrent)?.store.take()
+        self.torrents.borrow_mut().get_mut(torrent)?.store.take()
     }
 
     fn store_job(&self, torrent: TorrentId, job: Job) {
         if let Some(store) = self
             .torrents
             .borrow()
-            .get(&torrent)
+            .get(torrent)
             .and_then(|torrent| torrent.store.as_ref())
         {
             store.push(job);

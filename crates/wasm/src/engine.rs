@@ -186,7 +186,7 @@ impl Engine {
             reply.send(Ok(JsValue::UNDEFINED));
             return promise;
         };
-        let torrent = driver.torrents.borrow_mut().remove(&id);
+        let torrent = driver.torrents.borrow_mut().remove(id);
         driver.session.borrow_mut().remove_torrent(id, now());
         driver.pump();
         match torrent.and_then(|torrent| torrent.store) {
@@ -269,7 +269,10 @@ impl Engine {
         self.driver.session.borrow_mut().shut_down(now());
         self.driver.pump();
         let closings = Array::new();
-        for store in torrents.into_values().filter_map(|torrent| torrent.store) {
+        for store in torrents
+            .into_iter()
+            .filter_map(|(_, torrent)| torrent.store)
+        {
             let (promise, reply) = Reply::new();
             store.push(Job::Close {
                 delete: false,
@@ -284,9 +287,9 @@ impl Engine {
         let (promise, reply) = Reply::new();
         let torrents = self.driver.torrents.borrow();
         let store = torrents
-            .values()
-            .find(|torrent| torrent.key == key)
-            .and_then(|torrent| torrent.store.as_ref());
+            .iter()
+            .find(|(_, torrent)| torrent.key == key)
+            .and_then(|(_, torrent)| torrent.store.as_ref());
         match store {
             Some(store) => store.push(job(reply)),
             None => reply.send(Err(Fault::new("removed", "the torrent has no store"))),

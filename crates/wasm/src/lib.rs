@@ -18,5 +18,6 @@ mod report;
 mod seed;
 mod socket;
 mod store;
+mod table;
 
 pub use engine::Engine;

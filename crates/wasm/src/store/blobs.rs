@@ -1,8 +1,6 @@
 //! A torrent's bytes as Blobs, where there is no file system: the browser holds them, and moves
 //! them to its own disk when they are many. Reading and joining them copies nothing on this side.
 
-use std::collections::BTreeMap;
-
 use brackish_core::StorageError;
 use brackish_wire::metainfo::Info;
 use js_sys::{Array, Uint8Array};
@@ -12,11 +10,12 @@ use web_sys::Blob;
 
 use super::opfs::place;
 use crate::fault::storage_error;
+use crate::table::Table;
 
 /// The bytes of one torrent, in runs that do not overlap, by their offset.
 #[derive(Default)]
 pub struct Blobs {
-    runs: BTreeMap<u64, (u64, Blob)>,
+    runs: Table<u64, (u64, Blob)>,
 }
 
 impl Blobs {
@@ -25,7 +24,7 @@ impl Blobs {
         let failed = |error: JsValue| storage_error("memory", &error);
         let end = offset + data.len() as u64;
         for (start, length, blob) in self.overlapping(offset, end) {
-            self.runs.remove(&start);
+            self.runs.remove(start);
             if start < offset {
                 let kept = offset - start;
                 self.runs
@@ -79,15 +78,14 @@ impl Blobs {
     }
 
     fn overlapping(&self, offset: u64, end: u64) -> Vec<(u64, u64, Blob)> {
-        let before = self
-            .runs
-            .range(..offset)
-            .next_back()
-            .filter(|(start, (length, _))| *start + *length > offset);
+        let (before, after) = self.runs.split(offset);
+        let before = before
+            .last()
+            .filter(|(start, (length, _))| start + length > offset);
         before
             .into_iter()
-            .chain(self.runs.range(offset..end))
-            .map(|(&start, (length, blob))| (start, *length, blob.clone()))
+            .chain(after.iter().take_while(|(start, _)| *start < end))
+            .map(|(start, (length, blob))| (*start, *length, blob.clone()))
             .collect()
     }
 }

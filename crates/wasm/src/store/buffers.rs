@@ -3,10 +3,10 @@
 //! that was never read back costs nothing to verify. When too much waits, the piece with the most
 //! goes to the store early.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
+
+use crate::table::Table;
 
 /// Most bytes of blocks that wait in memory, over all pieces of one torrent. Sixteen pieces of
 /// 1 MiB; a page on a phone can spare it.
@@ -15,7 +15,7 @@ const LIMIT: usize = 16 << 20;
 /// The blocks of one torrent that are not in its store yet.
 #[derive(Default)]
 pub struct Buffers {
-    pieces: BTreeMap<u32, Buffer>,
+    pieces: Table<u32, Buffer>,
     bytes: usize,
 }
 
@@ -37,7 +37,7 @@ pub struct Prefix {
 
 #[derive(Default)]
 struct Buffer {
-    blocks: BTreeMap<u32, Bytes>,
+    blocks: Table<u32, Bytes>,
     bytes: usize,
     prefix: Prefix,
 }
@@ -45,7 +45,7 @@ struct Buffer {
 impl Buffers {
     /// Takes a block.
     pub fn insert(&mut self, piece: u32, begin: u32, data: Bytes) {
-        let buffer = self.pieces.entry(piece).or_default();
+        let buffer = self.pieces.get_or_default(piece);
         if begin < buffer.prefix.length {
             // Written anew after it was hashed: the hash begins again, from the store if need be.
             buffer.prefix = Prefix::default();
@@ -56,7 +56,7 @@ impl Buffers {
             self.bytes -= replaced.len();
             buffer.bytes -= replaced.len();
         }
-        while let Some(block) = buffer.blocks.get(&buffer.prefix.length) {
+        while let Some(block) = buffer.blocks.get(buffer.prefix.length) {
             buffer.prefix.update(block);
         }
     }
@@ -66,7 +66,7 @@ impl Buffers {
         if self.bytes <= LIMIT {
             return None;
         }
-        let (&piece, buffer) = self
+        let (piece, buffer) = self
             .pieces
             .iter_mut()
             .max_by_key(|(_, buffer)| buffer.bytes)?;
@@ -76,7 +76,7 @@ impl Buffers {
 
     /// Everything of a piece that waits, to be written, and the hash as far as it goes.
     pub fn finish(&mut self, piece: u32) -> (Vec<Run>, Prefix) {
-        let buffer = self.pieces.remove(&piece).unwrap_or_default();
+        let buffer = self.pieces.remove(piece).unwrap_or_default();
         self.bytes -= buffer.bytes;
         (runs(buffer.blocks), buffer.prefix)
     }
@@ -100,7 +100,7 @@ impl Prefix {
     }
 }
 
-fn runs(blocks: BTreeMap<u32, Bytes>) -> Vec<Run> {
+fn runs(blocks: Table<u32, Bytes>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut end = None;
     for (begin, block) in blocks {

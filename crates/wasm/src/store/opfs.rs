@@ -2,8 +2,6 @@
 //! number, read and written by sync access handles. A file of its own matters: a browser may
 //! refuse to read a `File` after a later write, so one that is complete must not be written again.
 
-use std::collections::BTreeMap;
-
 use brackish_core::StorageError;
 use brackish_wire::metainfo::Info;
 use wasm_bindgen::{JsCast, JsValue};
@@ -15,6 +13,7 @@ use web_sys::{
 
 use super::spans::spans;
 use crate::fault::{storage_error, thrown};
+use crate::table::Table;
 
 /// Most files of one torrent open at once. Each is a descriptor of the browser's process, of which
 /// it may have as few as 1,024 for everything.
@@ -23,7 +22,7 @@ const OPEN_FILES: usize = 32;
 /// The files of one torrent.
 pub struct Opfs {
     folder: FileSystemDirectoryHandle,
-    open: BTreeMap<usize, OpenFile>,
+    open: Table<usize, OpenFile>,
     uses: u64,
 }
 
@@ -37,7 +36,7 @@ impl Opfs {
     pub fn new(folder: FileSystemDirectoryHandle) -> Self {
         Self {
             folder,
-            open: BTreeMap::new(),
+            open: Table::default(),
             uses: 0,
         }
     }
@@ -123,7 +122,7 @@ impl Opfs {
 
     /// Puts what was written on the disk and lets go of every file.
     pub fn close(&mut self) {
-        while let Some((&file, _)) = self.open.first_key_value() {
+        while let Some(&(file, _)) = self.open.iter().next() {
             self.release(file);
         }
     }
@@ -134,13 +133,13 @@ impl Opfs {
         create: bool,
     ) -> Result<FileSystemSyncAccessHandle, JsValue> {
         self.uses += 1;
-        if let Some(open) = self.open.get_mut(&file) {
+        if let Some(open) = self.open.get_mut(file) {
             open.last_use = self.uses;
             return Ok(open.handle.clone());
         }
         if self.open.len() >= OPEN_FILES {
             let oldest = self.open.iter().min_by_key(|(_, open)| open.last_use);
-            if let Some((&oldest, _)) = oldest {
+            if let Some(&(oldest, _)) = oldest {
                 self.release(oldest);
             }
         }
@@ -162,7 +161,7 @@ impl Opfs {
     }
 
     fn release(&mut self, file: usize) {
-        if let Some(open) = self.open.remove(&file) {
+        if let Some(open) = self.open.remove(file) {
             // What could not be flushed is found missing when it is hashed after the next opening.
             let _ = open.handle.flush();
             open.handle.close();

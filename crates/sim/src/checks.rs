@@ -222,7 +222,8 @@ impl World {
         let store = &self.nodes[node].store;
         let full = Some(&self.nodes[node].seen.storage_failed)
             .is_some_and(|seen| matches!(seen, Some(StorageError::Full { .. })));
-        if !store.broken && !(full && store.spec.capacity.is_some()) {
+        let expected = store.broken || full && store.spec.capacity.is_some();
+        if !expected {
             let seen = self.nodes[node].seen.storage_failed.clone();
             self.violated(node, format!("says that its sound store failed: {seen:?}"));
         }

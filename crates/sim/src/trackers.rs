@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    pub(crate) fn to_tracker(&mut self, socket: u64, text: &str) {
+    pub(crate) fn reach_tracker(&mut self, socket: u64, text: &str) {
         let now = self.tracker_now();
         let Some(index) = self.sockets.get(&socket).map(|state| state.tracker) else {
             return;
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    pub(crate) fn from_tracker(&mut self, socket: u64, text: &str) {
+    pub(crate) fn leave_tracker(&mut self, socket: u64, text: &str) {
         let Some(state) = self.sockets.get(&socket).filter(|state| state.open) else {
             return;
         };

@@ -251,8 +251,8 @@ impl World {
             Happening::Stored(node, life, job) => self.stored(node, life, *job),
             Happening::SocketOpens(socket) => self.socket_opens(socket),
             Happening::SocketEnds(socket) => self.socket_ends(socket),
-            Happening::ToTracker(socket, text) => self.to_tracker(socket, &text),
-            Happening::FromTracker(socket, text) => self.from_tracker(socket, &text),
+            Happening::ToTracker(socket, text) => self.reach_tracker(socket, &text),
+            Happening::FromTracker(socket, text) => self.leave_tracker(socket, &text),
             Happening::SocketLeaves(socket) => self.socket_leaves(socket),
             Happening::Announce(node, life, job, request) => {
                 self.announce(node, life, job, *request);

@@ -7,6 +7,7 @@ mod file_tree;
 mod merkle;
 mod message;
 mod metainfo;
+mod metainfo_built;
 mod random;
 mod signal;
 mod tracker_http;

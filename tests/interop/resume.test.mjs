@@ -16,13 +16,13 @@ const SIZE = 64 * MiB;
 const PIECE = 256 * 1024;
 
 /** Bytes per second: slow enough to be interrupted at a moment of the test's choice. */
-const RATE = 16 * MiB;
+const RATE = 10 * MiB;
 
 /**
  * Parts of all that were sent to the node when it is killed, one after the other. The first is before anything was
- * written, the last leaves less to fetch than was lost.
+ * written. What is lost is sent twice, so that the node is never done by the last.
  */
-const MOMENTS = [0, 0.05, 0.2, 0.22, 0.5, 0.75, 0.9];
+const MOMENTS = [0, 0.05, 0.2, 0.22, 0.4, 0.6, 0.8];
 
 async function seeded(scope) {
   const made = await content(scope, [], { size: SIZE, pieceLength: PIECE });

@@ -6,7 +6,8 @@
 //! 3. `npm run build` in `web/`, to `web/dist`.
 //! 4. `npm run build` in `www/`, to `www/dist`.
 //!
-//! Both npm scripts find the folder of step 2 in `BRACKISH_WASM`.
+//! Both npm scripts find the folder of step 2 in `BRACKISH_WASM`, and are followed by the folder's
+//! own `npm run check` (types).
 
 use std::path::{Path, PathBuf};
 
@@ -97,13 +98,15 @@ fn bundle(name: &str, folder: &Path, results: &[&str], built_on: &[PathBuf]) -> 
         .map(|result| folder.join("dist").join(result))
         .collect();
     stamp::step_unless_fresh(&format!("bundle-{name}"), &inputs, "", &outputs, || {
-        println!("  npm run build in {name}/");
-        process::quiet(
-            process::npm(folder)
-                .args(["run", "--silent", "build"])
-                .env("BRACKISH_WASM", bindgen::folder()),
-        )
-        .with_context(|| format!("building {name}/ failed"))?;
+        for script in ["build", "check"] {
+            println!("  npm run {script} in {name}/");
+            process::quiet(
+                process::npm(folder)
+                    .args(["run", "--silent", "--if-present", script])
+                    .env("BRACKISH_WASM", bindgen::folder()),
+            )
+            .with_context(|| format!("`npm run {script}` in {name}/ failed"))?;
+        }
         match outputs.iter().find(|output| !output.exists()) {
             Some(missing) => bail!("`npm run build` did not leave {}", paths::shown(missing)),
             None => Ok(()),

@@ -11,6 +11,9 @@ use crate::{ConnectionId, JobId, SocketId, Timestamp, TrackerStatus};
 /// Between announces to a tracker that does not say: what webtorrent does.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Before the second announce of a torrent with few peers; doubled at each, up to the interval.
+const FIRST_EARLY: Duration = Duration::from_secs(10);
+
 /// What a tracker may ask for.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_INTERVAL: Duration = Duration::from_secs(3600);
@@ -32,6 +35,8 @@ pub(crate) struct Tracker {
     pub next: Timestamp,
     pub interval: Duration,
     failures: u32,
+    /// Announces in a row that came before the interval was over.
+    early: u32,
     /// The tracker was told `started` (by the socket that is open now).
     started: bool,
     /// The torrent was completed and the tracker does not know yet.
@@ -74,6 +79,7 @@ impl Tracker {
             next: now,
             interval: DEFAULT_INTERVAL,
             failures: 0,
+            early: 0,
             started: false,
             completed: false,
             telling: Event::None,
@@ -141,6 +147,18 @@ impl Tracker {
         } else {
             now + self.interval
         };
+    }
+
+    /// After an answer: where the torrent wants more peers, the tracker is asked again before its
+    /// interval is over, but each time later. `jitter` is a factor near 1.
+    pub fn ask_early(&mut self, wanted: bool, jitter: f64, now: Timestamp) {
+        if !wanted {
+            self.early = 0;
+            return;
+        }
+        let wait = FIRST_EARLY.saturating_mul(1 << self.early.min(10));
+        self.early += 1;
+        self.next = self.next.min(now + wait.mul_f64(jitter));
     }
 
     /// It could not be reached, or refused.

@@ -1,7 +1,7 @@
 //! Whom to serve: the active peer set, out of the interested peers.
 //!
-//! While leeching, those that give most are served (tit for tat), plus one optimistic peer that
-//! changes every 30 seconds and may turn out better. While seeding, service goes round: who has
+//! While leeching, those that give most are served (tit for tat), and in one place of four peers in
+//! turn, who may turn out better or have nothing to give yet. While seeding, service goes round: who has
 //! waited longest comes next, so that everyone gets pieces to trade on.
 //!
 //! A piece can be passed on only when it is whole, so places are few and fast rather than many and
@@ -9,15 +9,23 @@
 
 use std::time::Duration;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
+use rand::seq::SliceRandom;
 
 use crate::{ConnectionId, Timestamp};
 
 /// How often the set is chosen anew.
 pub(crate) const ROUND: Duration = Duration::from_secs(10);
 
-/// How often the optimistic peer changes.
-const OPTIMISTIC_ROUND: Duration = Duration::from_secs(30);
+/// The same while more places still bring more: a swarm that has just begun is not held to a few.
+const TRIAL_ROUND: Duration = Duration::from_secs(2);
+
+/// How long an optimistic peer is served before others come in its place.
+const OPTIMISTIC_ROUND: Duration = Duration::from_secs(20);
+
+/// One place in so many is optimistic, and one at least: newcomers and those who have little to
+/// give live on them.
+const OPTIMISTIC_SHARE: usize = 4;
 
 /// Places at the least, the optimistic one included.
 const MIN_SLOTS: usize = 4;
@@ -48,8 +56,6 @@ pub(crate) struct Candidate {
 #[derive(Debug)]
 pub(crate) struct Choker {
     next_round: Timestamp,
-    next_optimistic: Timestamp,
-    optimistic: Option<ConnectionId>,
     slots: usize,
     /// The last trial was of more places, not of fewer.
     tried_more: bool,
@@ -61,8 +67,6 @@ impl Choker {
     pub fn new(now: Timestamp) -> Self {
         Self {
             next_round: now,
-            next_optimistic: now,
-            optimistic: None,
             slots: MIN_SLOTS,
             tried_more: true,
             rate_before: 0,
@@ -88,44 +92,29 @@ impl Choker {
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> Vec<ConnectionId> {
-        self.next_round = now + ROUND;
         self.try_slots(upload_rate);
+        self.next_round = now + if self.tried_more { TRIAL_ROUND } else { ROUND };
         if candidates.len() <= self.slots {
             return candidates.into_iter().map(|c| c.connection).collect();
         }
         if seeding {
-            self.optimistic = None;
-            // Those served for a whole round go behind those who wait; ties by who waits longest.
-            let served_enough = |c: &Candidate| c.unchoked && now.since(c.since) >= ROUND;
-            candidates.sort_by_key(|c| (served_enough(c), !c.unchoked, c.since));
-            candidates.truncate(self.slots);
-            return candidates.into_iter().map(|c| c.connection).collect();
+            in_turn(&mut candidates, ROUND, now);
+        } else {
+            let best = self.slots - (self.slots / OPTIMISTIC_SHARE).max(1);
+            candidates.shuffle(rng);
+            candidates
+                .sort_by_key(|c| (c.snubs_us, std::cmp::Reverse(c.gives), !c.unchoked, c.since));
+            in_turn(&mut candidates[best..], OPTIMISTIC_ROUND, now);
         }
-        candidates.sort_by_key(|c| (c.snubs_us, std::cmp::Reverse(c.gives), !c.unchoked, c.since));
-        let mut chosen: Vec<ConnectionId> = candidates
-            .iter()
-            .take(self.slots - 1)
-            .map(|c| c.connection)
-            .collect();
-        let waiting: Vec<ConnectionId> = candidates
-            .iter()
-            .skip(self.slots - 1)
-            .map(|c| c.connection)
-            .collect();
-        let keep = self
-            .optimistic
-            .filter(|o| now < self.next_optimistic && waiting.contains(o));
-        let optimistic = keep.unwrap_or_else(|| {
-            self.next_optimistic = now + OPTIMISTIC_ROUND;
-            waiting[rng.random_range(0..waiting.len())]
-        });
-        self.optimistic = Some(optimistic);
-        chosen.push(optimistic);
-        chosen
+        candidates.truncate(self.slots);
+        candidates.into_iter().map(|c| c.connection).collect()
     }
 
     /// More places while more of them bring more, fewer until that costs something.
     fn try_slots(&mut self, rate: u64) {
+        if rate == 0 {
+            return; // Nothing to judge by.
+        }
         let (before, now) = (self.rate_before as f64, rate as f64);
         let more = if self.tried_more {
             now > before * NOTABLE
@@ -142,6 +131,12 @@ impl Choker {
         self.tried_more = more;
         self.rate_before = rate;
     }
+}
+
+/// Puts those who wait longest first, and those who were served for `turn` last.
+fn in_turn(candidates: &mut [Candidate], turn: Duration, now: Timestamp) {
+    let served_enough = |c: &Candidate| c.unchoked && now.since(c.since) >= turn;
+    candidates.sort_by_key(|c| (served_enough(c), !c.unchoked, c.since));
 }
 
 #[cfg(test)]

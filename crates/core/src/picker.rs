@@ -29,6 +29,9 @@ const CURSOR_WINDOW: u32 = 16;
 /// is about to send it is not doubled.
 pub(crate) const ENDGAME_AGE: Duration = Duration::from_millis(300);
 
+/// How long a piece that was bad is asked of one peer alone.
+const ALONE: Duration = Duration::from_secs(10);
+
 /// Peers that may be asked for one block at once.
 const HOLDERS: usize = 2;
 
@@ -37,8 +40,10 @@ pub(crate) struct Picker {
     lengths: Lengths,
     rarity: Rarity,
     begun: BTreeMap<u32, Begun>,
-    /// The begun pieces that have free blocks.
+    /// The begun pieces that have free blocks, but for the suspects.
     open: BTreeSet<u32>,
+    /// Pieces that were bad and are fetched anew, and the one peer that each is asked of.
+    suspects: BTreeMap<u32, Option<(ConnectionId, Timestamp)>>,
     /// Pieces that became complete, for the random start.
     completed: u32,
     cursor: Option<u32>,
@@ -55,6 +60,18 @@ struct Begun {
     missing: u32,
     /// Held back while it is examined: nothing of it is asked for.
     frozen: bool,
+}
+
+impl Begun {
+    fn new(piece: PieceIndex, blocks: u32) -> Self {
+        Self {
+            piece,
+            blocks: vec![Block::FREE; blocks as usize],
+            free: blocks,
+            missing: blocks,
+            frozen: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +130,7 @@ impl Picker {
             rarity: Rarity::new(lengths.piece_count(), rng),
             begun: BTreeMap::new(),
             open: BTreeSet::new(),
+            suspects: BTreeMap::new(),
             completed: 0,
             cursor: None,
         }
@@ -138,6 +156,7 @@ impl Picker {
         self.rarity.remove(piece.get());
         self.begun.remove(&piece.get());
         self.open.remove(&piece.get());
+        self.suspects.remove(&piece.get());
         self.completed += 1;
     }
 
@@ -146,14 +165,17 @@ impl Picker {
         if let Some(begun) = self.begun.get_mut(&piece.get()) {
             begun.frozen = true;
             self.open.remove(&piece.get());
+            self.suspects.remove(&piece.get());
         }
     }
 
-    /// Forgets what came of a piece: all of it is to be fetched again.
-    pub fn restart(&mut self, piece: PieceIndex, rng: &mut impl Rng) {
-        self.begun.remove(&piece.get());
+    /// Forgets what came of a piece: all of it is to be fetched again, and before all others, from
+    /// one peer alone where that can be, so that it is soon known who sent what was bad.
+    pub fn restart(&mut self, piece: PieceIndex) {
+        let begun = Begun::new(piece, self.lengths.block_count(piece));
+        self.begun.insert(piece.get(), begun);
         self.open.remove(&piece.get());
-        self.rarity.insert(piece.get(), rng);
+        self.suspects.insert(piece.get(), None);
     }
 
     /// Whether every missing block is asked for, so that only doubling is left.
@@ -174,6 +196,9 @@ impl Picker {
         rng: &mut impl Rng,
     ) -> Vec<BlockRequest> {
         let mut chosen = Vec::with_capacity(goal);
+        if !self.suspects.is_empty() {
+            self.take_suspects(peer, has, goal, now, &mut chosen);
+        }
         if let Some(cursor) = self.cursor {
             let end = cursor
                 .saturating_add(CURSOR_WINDOW)
@@ -217,6 +242,40 @@ impl Picker {
         self.open.contains(&piece) || self.rarity.contains(piece)
     }
 
+    /// Asks `peer` for suspect pieces that no other peer is asked for.
+    fn take_suspects(
+        &mut self,
+        peer: ConnectionId,
+        has: &Bitfield,
+        goal: usize,
+        now: Timestamp,
+        chosen: &mut Vec<BlockRequest>,
+    ) {
+        let mut own = Vec::new();
+        self.suspects.retain(|piece, asked| {
+            if asked.is_some_and(|(_, since)| now.since(since) > ALONE) {
+                // Too slow: whoever has it may help.
+                if self.begun.get(piece).is_some_and(|begun| begun.free > 0) {
+                    self.open.insert(*piece);
+                }
+                return false;
+            }
+            if has.get(*piece) && asked.is_none_or(|(owner, _)| owner == peer) {
+                own.push(*piece);
+            }
+            true
+        });
+        for piece in own {
+            if chosen.len() >= goal {
+                return;
+            }
+            self.suspects
+                .entry(piece)
+                .and_modify(|asked| *asked = asked.or(Some((peer, now))));
+            self.take(peer, piece, goal, now, chosen);
+        }
+    }
+
     /// The piece to begin for a peer that has `has`.
     fn next_piece(&self, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
         let order = self.rarity.order();
@@ -246,16 +305,7 @@ impl Picker {
         if self.rarity.contains(index) {
             self.rarity.remove(index);
             let count = self.lengths.block_count(piece);
-            self.begun.insert(
-                index,
-                Begun {
-                    piece,
-                    blocks: vec![Block::FREE; count as usize],
-                    free: count,
-                    missing: count,
-                    frozen: false,
-                },
-            );
+            self.begun.insert(index, Begun::new(piece, count));
             self.open.insert(index);
         }
         let Some(begun) = self.begun.get_mut(&index) else {
@@ -297,6 +347,7 @@ impl Picker {
                     return;
                 }
                 if block.here
+                    || block.is_free()
                     || block.is_held_by(peer)
                     || block.holders[HOLDERS - 1].is_some()
                     || now.since(block.asked) < ENDGAME_AGE
@@ -359,7 +410,9 @@ impl Picker {
         };
         if block.release(peer) && block.is_free() {
             begun.free += 1;
-            if !begun.frozen {
+            if let Some(asked) = self.suspects.get_mut(&piece.get()) {
+                *asked = None;
+            } else if !begun.frozen {
                 self.open.insert(piece.get());
             }
         }

@@ -394,6 +394,9 @@ impl Session {
             },
         };
         let (peer_id, address) = identity;
+        if torrent.banned_ids.contains(&peer_id) {
+            return; // More of its blocks have come to light.
+        }
         torrent.ban_id(peer_id);
         if let Some(address) = address {
             torrent.peer_set.ban(address);

@@ -186,7 +186,7 @@ impl Session {
         let mut known = senders.iter().flatten();
         let first = known.next().copied();
         if known.all(|sender| Some(*sender) == first) {
-            content.picker.restart(piece, &mut self.cx.rng);
+            content.picker.restart(piece);
             if let Some(liar) = first {
                 self.ban(id, liar);
             }
@@ -303,7 +303,7 @@ impl Session {
             })
         });
         content.blame.failed(piece, evidence.collect());
-        content.picker.restart(piece, &mut self.cx.rng);
+        content.picker.restart(piece);
         self.fill_all(id);
     }
 

@@ -19,9 +19,9 @@ const NUMWANT: u32 = 100;
 /// A frame below 16 KiB is what every WebSocket tracker accepts.
 const MAX_FRAME: usize = 16 * 1024 - 1;
 
-/// While a torrent has nobody to talk to and the tracker knows of others, it is asked again after
-/// this long instead of its interval.
-const LONELY_INTERVAL: std::time::Duration = std::time::Duration::from_secs(20);
+/// A download with fewer peers than this asks a WebSocket tracker that knows of more for them
+/// before its interval is over: one announce brings five at the most.
+const FEW_PEERS: usize = 10;
 
 impl Session {
     pub(super) fn add_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<String>>) {
@@ -511,18 +511,17 @@ impl Session {
     ) {
         let now = self.cx.now;
         let jitter = self.cx.rng.random_range(0.9..1.1);
-        let lonely = self
-            .torrents
-            .get(&id)
-            .is_some_and(|t| t.active.is_empty() && !t.is_complete());
-        let others = complete.unwrap_or(0) + incomplete.unwrap_or(0) > 1;
+        let Some(torrent) = self.torrents.get(&id) else {
+            return;
+        };
+        let peers = torrent.active.len();
+        let known = u64::from(complete.unwrap_or(0)) + u64::from(incomplete.unwrap_or(0));
+        let wants_more = peers < FEW_PEERS && !torrent.is_complete() && known > peers as u64 + 1;
         let Some(tracker) = self.tracker_on(id, socket) else {
             return;
         };
         tracker.answered(interval, now);
-        if lonely && others {
-            tracker.next = tracker.next.min(now + LONELY_INTERVAL.mul_f64(jitter));
-        }
+        tracker.ask_early(wants_more, jitter, now);
         let url = tracker.url.clone();
         self.cx.events.push_back(Event::TrackerAnnounced {
             torrent: id,

@@ -2,7 +2,9 @@
 //!
 //! What a session transmits waits in its end's queue; the node's uplink takes one chunk at a time
 //! from its ends, each chunk flies for the path's delay, waits its turn on the far node's downlink
-//! and is delivered. An end may have only so much in flight, as a transport's window has it, so
+//! and is delivered. A small message of an end with nothing else to send does not wait for its turn,
+//! as fair queueing has it: it goes at once, and what it takes of the links is charged to what
+//! follows. An end may have only so much in flight, as a transport's window has it, so
 //! that a slow receiver holds back that one connection and leaves the uplink to the others.
 
 use std::collections::VecDeque;
@@ -136,6 +138,21 @@ impl End {
         chunk.bytes
     }
 
+    /// Puts a message on the wire at once.
+    pub fn express(&mut self, data: Bytes) {
+        self.flying += data.len();
+        self.chunks.push_back(Chunk {
+            parts: 1,
+            bytes: data.len(),
+        });
+        self.wire.push_back(data);
+    }
+
+    /// Whether nothing is in flight but so many bytes.
+    pub fn flies_only(&self, bytes: usize) -> bool {
+        self.flying == bytes
+    }
+
     /// Takes the chunk in front off the wire and puts it into `into`.
     pub fn land(&mut self, into: &mut Vec<u8>) {
         let Some(chunk) = self.chunks.pop_front() else {
@@ -166,6 +183,8 @@ pub(crate) struct Uplink {
     pub ready: VecDeque<EndIndex>,
     /// The chunk that is going through.
     pub busy: Option<(EndIndex, usize)>,
+    /// Time that small messages took and no chunk has paid yet.
+    pub debt: Duration,
 }
 
 /// A node's download, shared by its connections.
@@ -182,6 +201,7 @@ impl Uplink {
             discipline: spec.discipline,
             ready: VecDeque::new(),
             busy: None,
+            debt: Duration::ZERO,
         }
     }
 }

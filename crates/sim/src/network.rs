@@ -6,9 +6,12 @@ use brackish_core::{ConnectionId, Input, Via};
 use bytes::Bytes;
 
 use crate::link::{End, EndIndex, EndState, transfer_time};
-use crate::node::{address_of, ip_of};
+use crate::node::{Answer, address_of, ip_of};
 use crate::scenario::{Discipline, Nat, NodeIndex};
 use crate::world::{Happening, World};
+
+/// Bytes of a message that need not wait for its turn: haves, requests, cancels, interest.
+const SMALL: usize = 256;
 
 /// When a dial to an address where nobody answers fails.
 const NO_ANSWER: Duration = Duration::from_secs(5);
@@ -129,7 +132,19 @@ impl World {
     }
 
     pub(crate) fn transmit(&mut self, index: EndIndex, data: Bytes) {
-        let end = self.end(index);
+        let end = &mut self.ends[index.0 as usize];
+        let node = &mut self.nodes[end.node];
+        let fair = node.uplink.discipline == Discipline::Fair;
+        if fair && data.len() <= SMALL && end.queued == 0 {
+            let bytes = data.len();
+            let (connection, delay) = (end.id, end.delay);
+            end.express(data);
+            node.uplink.debt += transfer_time(bytes, node.uplink.rate);
+            if let Some(running) = &mut node.running {
+                running.answers.push_back(Answer::Sent(connection, bytes));
+            }
+            return self.push(delay, Happening::Arrived(index, bytes as u32));
+        }
         end.transmit(data);
         let (node, listed) = (end.node, end.listed);
         let fifo = self.nodes[node].uplink.discipline == Discipline::Fifo;
@@ -158,7 +173,7 @@ impl World {
                 uplink.ready.push_back(index);
             }
             uplink.busy = Some((index, bytes));
-            let time = transfer_time(bytes, uplink.rate);
+            let time = transfer_time(bytes, uplink.rate) + std::mem::take(&mut uplink.debt);
             return self.push(time, Happening::Uplinked(node));
         }
     }
@@ -189,11 +204,12 @@ impl World {
             return;
         };
         let node = self.ends[far.0 as usize].node;
+        let first = self.ends[index.0 as usize].flies_only(bytes);
         let downlink = &mut self.nodes[node].downlink;
-        if downlink.rate.is_none() {
+        let done = downlink.schedule(bytes, self.now);
+        if first && (done == self.now || bytes <= SMALL) {
             return self.deliver(index);
         }
-        let done = downlink.schedule(bytes, self.now);
         self.heap.push(done, Happening::Delivered(index));
     }
 

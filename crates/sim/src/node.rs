@@ -72,11 +72,12 @@ pub(crate) struct Seen {
     pub absent: bool,
 }
 
-/// What a store answers.
+/// What a store answers, and what a driver tells at once.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Opened(TorrentId, Result<Presence, StorageError>),
     Read(JobId, Result<Bytes, StorageError>),
+    Sent(ConnectionId, usize),
     Written(JobId, usize, Result<(), StorageError>),
     Hashed(JobId, Result<[u8; 20], StorageError>),
 }

@@ -198,6 +198,7 @@ impl World {
                 running.end_job(job);
                 Input::BlockRead { job, result }
             }
+            Answer::Sent(connection, bytes) => Input::Sent { connection, bytes },
             Answer::Written(job, bytes, result) => {
                 running.end_job(job);
                 running.writing -= bytes;

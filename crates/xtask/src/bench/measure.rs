@@ -253,6 +253,36 @@ impl Reaped {
     }
 }
 
+/// Processor time that the whole machine has spent on anything, on all cores.
+pub fn machine_cpu() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/stat").context("cannot read the machine's time")?;
+    let fields: Vec<u64> = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    // User, nice, system, idle, waiting for disks, then more that is work.
+    let [
+        user,
+        nice,
+        system,
+        _idle,
+        _waiting,
+        irq,
+        softirq,
+        stolen,
+        ..,
+    ] = fields[..]
+    else {
+        bail!("the machine's time has too few fields");
+    };
+    let ticks = user + nice + system + irq + softirq + stolen;
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
+}
+
 /// Whether something was written: a file that was only made long has no blocks.
 fn has_bytes(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|known| known.blocks() > 0)

@@ -79,6 +79,10 @@ impl Report {
         if failures > 0 {
             println!("{failures} runs failed; the file says why");
         }
+        let disturbances: usize = self.tables.iter().map(Table::disturbances).sum();
+        if disturbances > 0 {
+            println!("{disturbances} runs were disturbed by something else on this machine");
+        }
         println!("written: {}", paths::shown(&file));
         Ok(())
     }

@@ -53,6 +53,7 @@ pub struct Table {
     pub title: String,
     metrics: Vec<Metric>,
     rows: Vec<Row>,
+    disturbances: Vec<f64>,
 }
 
 impl Table {
@@ -61,6 +62,7 @@ impl Table {
             title: title.into(),
             metrics: metrics.to_vec(),
             rows: Vec::new(),
+            disturbances: Vec::new(),
         }
     }
 
@@ -86,6 +88,16 @@ impl Table {
     pub fn add_failure(&mut self, name: &str, ours: bool, reason: String) {
         println!("    {name:<26} failed: {reason}");
         self.row(name, ours).failures.push(reason);
+    }
+
+    /// During the last run something else took so many cores.
+    pub fn add_disturbance(&mut self, cores: f64) {
+        println!("    {:<26} disturbed: {cores:.2} cores were elsewhere", "");
+        self.disturbances.push(cores);
+    }
+
+    pub fn disturbances(&self) -> usize {
+        self.disturbances.len()
     }
 
     pub fn failures(&self) -> usize {
@@ -131,7 +143,7 @@ impl Table {
     /// Everything, for programs.
     pub fn json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(|row| self.row_json(row)).collect();
-        json!({ "title": self.title, "rows": rows })
+        json!({ "title": self.title, "rows": rows, "disturbances": self.disturbances })
     }
 
     fn row_json(&self, row: &Row) -> Value {

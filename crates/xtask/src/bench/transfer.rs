@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::clients::{self, Client, Download, Wire};
 use super::content::{self, Content};
-use super::measure::{Process, Taken};
+use super::measure::{self, Process, Taken};
 use super::peer_tracker;
 use super::table::Table;
 use super::workspace::Workspace;
@@ -35,9 +35,14 @@ pub struct Seed {
     tracked: PathBuf,
 }
 
+/// So many cores for anything but the two processes, and the figures are off. The network's share of
+/// the kernel is in here too.
+const DISTURBED: f64 = 0.3;
+
 /// One download.
 pub struct Run {
     size: f64,
+    others: Duration,
     leecher: Taken,
     seed_cpu: Duration,
     seed_peak: u64,
@@ -105,15 +110,17 @@ impl Bench {
         let (mut command, done) = download.command(client, &self.brackish);
         let file = into.join(content::NAME);
         let log = self.workspace.path().join("leecher.log");
-        let before = seed.process.cpu()?;
+        let (machine, before) = (measure::machine_cpu()?, seed.process.cpu()?);
         let leecher =
             Process::start(client.name(), &mut command, &log)?.finish(done, Some(&file), LIMIT)?;
         let seed_cpu = seed.process.cpu()?.saturating_sub(before);
+        let machine = measure::machine_cpu()?.saturating_sub(machine);
         if !self.content.is_same_as(&file)? {
             bail!("{} downloaded something else", client.name());
         }
         Ok(Run {
             size: self.content.size as f64,
+            others: machine.saturating_sub(leecher.cpu + seed_cpu),
             leecher,
             seed_cpu,
             seed_peak: seed.process.peak_memory()?,
@@ -185,7 +192,13 @@ pub fn enter<const N: usize>(
     figures: impl Fn(&Run) -> [Option<f64>; N],
 ) {
     match outcome {
-        Ok(run) => table.add(name, ours, &figures(&run)),
+        Ok(run) => {
+            table.add(name, ours, &figures(&run));
+            let others = run.others.as_secs_f64() / run.leecher.time.as_secs_f64();
+            if others > DISTURBED {
+                table.add_disturbance(others);
+            }
+        }
         Err(error) => table.add_failure(name, ours, format!("{error:#}")),
     }
 }

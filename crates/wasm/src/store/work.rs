@@ -318,7 +318,9 @@ impl Work {
         let Medium::Opfs(_, folder) = &self.medium else {
             return;
         };
-        if self.saved.outdated && milliseconds() - self.saved.at >= SAVE_EVERY {
+        // The last piece is saved at once: a page is closed when it is done.
+        let due = self.have.is_full() || milliseconds() - self.saved.at >= SAVE_EVERY;
+        if self.saved.outdated && due {
             self.saved.at = milliseconds();
             // A list that cannot be saved costs the next visit some checking or fetching, no more.
             self.saved.outdated = folder.save_have(&self.have).is_err();

@@ -85,11 +85,8 @@ fn clippy_wasm() -> Result<Vec<String>> {
         setup::wasm::Toolchain::Debian => {
             let mut check = build_web::cargo(setup::wasm::Toolchain::Debian, "check");
             // The profile of the real build, so that the standard library is not built twice over.
-            process::run(
-                check
-                    .args(["--quiet", "--profile", "wasm"])
-                    .env("CARGO_BUILD_WARNINGS", "deny"),
-            )?;
+            check.args(["--quiet", "--profile", "wasm", "-Z", "warnings"]);
+            process::run(check.env("CARGO_BUILD_WARNINGS", "deny"))?;
         }
     }
     Ok(Vec::new())

@@ -1,7 +1,7 @@
 //! Whom to serve: the active peer set, out of the interested peers.
 //!
-//! While leeching, those that give most are served (tit for tat), and in one place of four peers in
-//! turn, who may turn out better or have nothing to give yet. While seeding, service goes round: who has
+//! While leeching, those that give most are served (tit for tat), and in one place of four those
+//! that have least, who may turn out better or have nothing to give yet. While seeding, service goes round: who has
 //! waited longest comes next, so that everyone gets pieces to trade on.
 //!
 //! A piece can be passed on only when it is whole, so places are few and fast rather than many and
@@ -51,6 +51,16 @@ pub(crate) struct Candidate {
     pub since: Timestamp,
     /// It takes our requests and sends nothing.
     pub snubs_us: bool,
+    /// It is served, and bytes for it wait in the driver.
+    pub backed_up: bool,
+    /// Pieces that it has.
+    pub pieces: u32,
+}
+
+impl Candidate {
+    fn served_for(&self, turn: Duration, now: Timestamp) -> bool {
+        self.unchoked && now.since(self.since) >= turn
+    }
 }
 
 #[derive(Debug)]
@@ -92,31 +102,39 @@ impl Choker {
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> Vec<ConnectionId> {
-        self.try_slots(upload_rate);
+        let served = candidates.iter().filter(|c| c.unchoked).count();
+        let backed_up = candidates.iter().filter(|c| c.backed_up).count();
+        self.try_slots(upload_rate, backed_up * 2 > served);
         self.next_round = now + if self.tried_more { TRIAL_ROUND } else { ROUND };
         if candidates.len() <= self.slots {
             return candidates.into_iter().map(|c| c.connection).collect();
         }
         if seeding {
-            in_turn(&mut candidates, ROUND, now);
+            // Those served for a whole round go behind those who wait; ties by who waits longest.
+            candidates.sort_by_key(|c| (c.served_for(ROUND, now), !c.unchoked, c.since));
         } else {
             let best = self.slots - (self.slots / OPTIMISTIC_SHARE).max(1);
             candidates.shuffle(rng);
             candidates
                 .sort_by_key(|c| (c.snubs_us, std::cmp::Reverse(c.gives), !c.unchoked, c.since));
-            in_turn(&mut candidates[best..], OPTIMISTIC_ROUND, now);
+            // Those who have least first: they have least to give, and someone must begin.
+            let served_enough = |c: &Candidate| c.served_for(OPTIMISTIC_ROUND, now);
+            candidates[best..].sort_by_key(|c| (served_enough(c), c.pieces));
         }
         candidates.truncate(self.slots);
         candidates.into_iter().map(|c| c.connection).collect()
     }
 
-    /// More places while more of them bring more, fewer until that costs something.
-    fn try_slots(&mut self, rate: u64) {
+    /// More places while more of them bring more, fewer until that costs something. `full` says
+    /// that what is sent backs up already; a driver with deep buffers may not show it.
+    fn try_slots(&mut self, rate: u64, full: bool) {
         if rate == 0 {
             return; // Nothing to judge by.
         }
         let (before, now) = (self.rate_before as f64, rate as f64);
-        let more = if self.tried_more {
+        let more = if full {
+            false
+        } else if self.tried_more {
             now > before * NOTABLE
         } else {
             before > now * NOTABLE
@@ -131,12 +149,6 @@ impl Choker {
         self.tried_more = more;
         self.rate_before = rate;
     }
-}
-
-/// Puts those who wait longest first, and those who were served for `turn` last.
-fn in_turn(candidates: &mut [Candidate], turn: Duration, now: Timestamp) {
-    let served_enough = |c: &Candidate| c.unchoked && now.since(c.since) >= turn;
-    candidates.sort_by_key(|c| (served_enough(c), !c.unchoked, c.since));
 }
 
 #[cfg(test)]
@@ -157,6 +169,8 @@ mod tests {
                 unchoked: false,
                 since: Timestamp::ZERO,
                 snubs_us: false,
+                backed_up: false,
+                pieces: 0,
             })
             .collect()
     }
@@ -202,7 +216,7 @@ mod tests {
         let mut choker = Choker::new(Timestamp::ZERO);
         let mut seen = 0;
         for round in 0..60 {
-            choker.try_slots(rate(choker.slots));
+            choker.try_slots(rate(choker.slots), false);
             if round >= 50 {
                 seen += choker.slots;
             }

@@ -216,6 +216,14 @@ impl Peer {
         matches!(&self.has, Has::Known { pieces, .. } if pieces.is_full())
     }
 
+    /// How many pieces it has; 0 before it is known.
+    pub fn pieces(&self) -> u32 {
+        match &self.has {
+            Has::Known { pieces, .. } => pieces.count_ones(),
+            Has::Early { .. } => 0,
+        }
+    }
+
     pub fn progress(&self) -> f64 {
         match &self.has {
             Has::Known { pieces, .. } if !pieces.is_empty() => {

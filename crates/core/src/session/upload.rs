@@ -211,17 +211,18 @@ impl Session {
         };
         let mut candidates = Vec::new();
         for id in &torrent.active {
-            let peer = self
-                .connections
-                .get((*id).into())
-                .and_then(|c| c.peer.as_ref());
-            if let Some(peer) = peer.filter(|peer| peer.interested) {
+            let Some(connection) = self.connections.get((*id).into()) else {
+                continue;
+            };
+            if let Some(peer) = connection.peer.as_ref().filter(|peer| peer.interested) {
                 candidates.push(Candidate {
                     connection: *id,
                     gives: peer.down.rate(),
                     unchoked: !peer.am_choking,
                     since: peer.service_since,
                     snubs_us: peer.snubs_us,
+                    pieces: peer.pieces(),
+                    backed_up: !peer.am_choking && connection.in_driver > 0,
                 });
             }
         }

@@ -103,7 +103,7 @@ pub(crate) struct Peer {
     pub extended: bool,
     pub client: Option<String>,
     pub has: Has,
-    /// It sent a message that only the first may be.
+    /// It said which pieces it has, so that what it says next adds to that.
     pub spoke: bool,
     /// Pieces that it has and we want.
     pub wanted: u32,

@@ -165,9 +165,7 @@ impl Session {
         let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
             return;
         };
-        if std::mem::replace(&mut peer.spoke, true) {
-            return self.violated(id, "a bitfield that is not the first message");
-        }
+        let first = !std::mem::replace(&mut peer.spoke, true);
         let Some(content) = self
             .torrents
             .get(&torrent_id)
@@ -189,8 +187,25 @@ impl Session {
             Announced::Bits(bits) => Bitfield::from_bytes(bits, count),
         };
         match pieces {
-            Ok(pieces) => self.learn_pieces(id, pieces),
+            Ok(pieces) if first => self.learn_pieces(id, pieces),
+            Ok(pieces) => self.learn_more_pieces(id, &pieces),
             Err(error) => self.violated(id, error.to_string()),
+        }
+    }
+
+    /// A bitfield that is not the first message: aria2 sends one in place of many `have`s.
+    fn learn_more_pieces(&mut self, id: ConnectionId, pieces: &Bitfield) {
+        let peer = self
+            .connections
+            .get(id.into())
+            .and_then(|c| c.peer.as_ref());
+        let Some(peer) = peer else { return };
+        let new: Vec<u32> = pieces
+            .ones()
+            .filter(|piece| !peer.has_piece(*piece))
+            .collect();
+        for piece in new {
+            self.heard_have(id, piece);
         }
     }
 

@@ -191,12 +191,16 @@ impl World {
         let Some(running) = self.nodes[node].running.as_mut() else {
             return;
         };
-        let twice = running.peers.insert(id, peer).is_some();
+        let known = running.peers.values().any(|other| *other == peer);
+        let twice = running.peers.insert(id, peer).is_some() || known;
         let count = running.peers.len();
         let seen = &mut self.nodes[node].seen;
         seen.peak_peers = seen.peak_peers.max(count);
         if twice {
-            self.violated(node, format!("connected {id:?} twice"));
+            self.violated(
+                node,
+                format!("is connected to {peer:?} twice, now by {id:?}"),
+            );
         }
     }
 

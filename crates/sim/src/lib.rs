@@ -25,6 +25,7 @@ mod content;
 mod failure;
 mod heap;
 mod link;
+mod misbehaviour;
 mod network;
 mod node;
 mod outputs;

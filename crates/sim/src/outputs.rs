@@ -1,14 +1,11 @@
 //! What a session asks for, done, and what it says, noted.
 
 use brackish_core::{Event, Input, Output, Timestamp};
-use bytes::{Bytes, BytesMut};
 
+use crate::misbehaviour;
 use crate::node::{Answer, node_of};
 use crate::scenario::{Behaviour, NodeIndex};
 use crate::world::{Happening, StoreJob, World};
-
-/// An encoded `unchoke`, which a free-rider keeps to itself.
-const UNCHOKE: [u8; 5] = [0, 0, 0, 1, 1];
 
 impl World {
     /// Does what a session asks for until it asks for nothing, then reads its events and sees when
@@ -168,7 +165,8 @@ impl World {
                 match node.spec.behaviour {
                     Behaviour::Silent(after) if node.seen.served > after => return,
                     Behaviour::Corrupting(one_in) if self.rng.u32(..one_in.max(1)) == 0 => {
-                        let wrong = result.map(|data| corrupted(&data, &mut self.rng));
+                        let wrong =
+                            result.map(|data| misbehaviour::corrupted(&data, &mut self.rng));
                         Answer::Read(job, wrong)
                     }
                     _ => Answer::Read(job, result),
@@ -210,28 +208,6 @@ impl World {
             }
         };
         running.session.handle_input(input, now);
-    }
-
-    /// What really leaves a node that misbehaves.
-    fn as_sent(&mut self, node: NodeIndex, data: Bytes) -> impl Iterator<Item = Bytes> + use<> {
-        let behaviour = self.nodes[node].spec.behaviour;
-        let (first, second) = match behaviour {
-            Behaviour::FreeRiding if data == UNCHOKE[..] => (None, None),
-            Behaviour::Hostile(one_in) if self.rng.u32(..one_in.max(1)) == 0 => {
-                let rng = &mut self.rng;
-                match rng.u8(..4) {
-                    0 => (None, None),
-                    1 => (Some(corrupted(&data, rng)), None),
-                    2 => {
-                        let noise: Vec<u8> = (0..rng.usize(1..64)).map(|_| rng.u8(..)).collect();
-                        (Some(data), Some(noise.into()))
-                    }
-                    _ => (Some(data.clone()), Some(data)),
-                }
-            }
-            _ => (Some(data), None),
-        };
-        first.into_iter().chain(second)
     }
 
     fn read_events(&mut self, index: NodeIndex) {
@@ -295,14 +271,4 @@ impl World {
             self.push(after, Happening::Leave(index));
         }
     }
-}
-
-/// The same bytes, one of them changed.
-fn corrupted(data: &[u8], rng: &mut fastrand::Rng) -> Bytes {
-    let mut data = BytesMut::from(data);
-    if !data.is_empty() {
-        let at = rng.usize(..data.len());
-        data[at] ^= rng.u8(1..);
-    }
-    data.freeze()
 }

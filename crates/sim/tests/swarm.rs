@@ -20,26 +20,29 @@ fn assert_efficient(name: &str, scenario: Scenario, times: f64, copies: f64) {
         "{name}: {:.2} copies",
         report.origin_copies
     );
-    assert!(report.wasted < 0.03, "{name}: {} wasted", report.wasted);
+    assert!(report.wasted < 0.05, "{name}: {} wasted", report.wasted);
 }
 
 #[test]
-fn two_hundred_mixed_peers_finish() {
-    let report = assert_all_complete(mixed(1, 200, 16 << 20, 1 << 17));
-    println!(
-        "origin {:.2} copies, last {:?}, {} events",
-        report.origin_copies, report.finished, report.steps
-    );
+fn two_hundred_peers_of_all_kinds_and_links_finish() {
+    let scenario = mixed(1, 200, 16 << 20, 1 << 17);
+    assert_efficient("200 mixed", scenario, 2.5, 2.5);
 }
 
 #[test]
-fn a_hundred_alike_tcp_peers_are_near_the_bound() {
-    let scenario = homogeneous(1, 100, 64 << 20, 1 << 17, Kind::Tcp);
-    assert_efficient("tcp", scenario, 1.3, 1.5);
+fn fifty_alike_tcp_peers_are_near_the_bound() {
+    let scenario = homogeneous(1, 50, 64 << 20, 1 << 17, Kind::Tcp);
+    assert_efficient("50 tcp", scenario, 1.25, 1.3);
 }
 
 #[test]
 fn a_hundred_alike_pages_are_near_the_bound() {
     let scenario = homogeneous(1, 100, 64 << 20, 1 << 17, Kind::Page);
-    assert_efficient("pages", scenario, 1.3, 1.5);
+    assert_efficient("100 pages", scenario, 1.3, 1.3);
+}
+
+#[test]
+fn a_hundred_peers_on_links_from_slow_to_fast_are_not_far_from_the_bound() {
+    let scenario = mixed(2, 100, 64 << 20, 1 << 17);
+    assert_efficient("100 mixed", scenario, 1.5, 1.5);
 }

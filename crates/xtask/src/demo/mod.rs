@@ -41,9 +41,6 @@ struct Asked {
 /// Runs until Ctrl-C, or until everyone has the file.
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let asked = parse(arguments)?;
-    for piece in ["wasm", "web"] {
-        setup::ensure(piece)?;
-    }
     if asked.exit_when_shared {
         for piece in ["browsers", "tests"] {
             setup::ensure(piece)?;

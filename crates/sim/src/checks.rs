@@ -1,6 +1,6 @@
 //! Safety: what no session may ever ask for, checked when it asks.
 
-use brackish_core::{ConnectionId, JobId, Session, SocketId, StorageError, TorrentId};
+use brackish_core::{Config, ConnectionId, JobId, Session, SocketId, StorageError, TorrentId};
 use brackish_wire::PeerId;
 
 use crate::failure::{Failure, Problem};
@@ -142,12 +142,15 @@ impl World {
             return;
         };
         running.writing += bytes;
-        let writing = running.writing;
+        let (writing, budget) = (running.writing, running.write_budget);
         let twice = running.jobs.insert(job, 0).is_some();
         let seen = &mut self.nodes[node].seen;
         seen.peak_writing = seen.peak_writing.max(writing);
         if twice {
             self.violated(node, format!("gave {job:?} twice"));
+        } else if writing > budget {
+            let what = format!("has {writing} bytes with its store, and may have {budget}");
+            self.violated(node, what);
         }
     }
 
@@ -270,10 +273,12 @@ impl World {
 }
 
 impl Running {
-    pub(crate) fn new(session: Session, torrent: TorrentId) -> Self {
+    pub(crate) fn new(session: Session, torrent: TorrentId, config: &Config) -> Self {
         Self {
             session,
             torrent,
+            // What was asked for before the store fell behind still comes.
+            write_budget: config.store_budget + config.request_budget,
             ends: Default::default(),
             sockets: Default::default(),
             timer: None,

@@ -40,8 +40,9 @@ pub(crate) struct Running {
     pub timer: Option<Timestamp>,
     /// Answers of an instant store, given once the outputs at hand are done.
     pub answers: VecDeque<Answer>,
-    /// Bytes that the store was given and has not written.
+    /// Bytes that the store was given and has not written, and how many its session may give.
     pub writing: usize,
+    pub write_budget: usize,
     /// Jobs under way, and bytes that the reads among them ask for.
     pub jobs: BTreeMap<JobId, usize>,
     pub reading: usize,

@@ -98,6 +98,19 @@ fn random_node(
             3 => Behaviour::Hostile(rng.u32(2..200)),
             _ => Behaviour::Honest,
         };
+        node.tune = match rng.u8(..8) {
+            0 => |config| {
+                config.store_budget = 32 * 1024;
+                config.request_budget = 64 * 1024;
+            },
+            1 => |config| {
+                config.connections_per_torrent = 6;
+                config.connections = 8;
+                config.half_open = 2;
+            },
+            2 => |config| config.offers_per_announce = 1,
+            _ => |_| {},
+        };
         if rng.u8(..16) == 0 {
             node.store.capacity = Some(rng.u64(..scenario.total));
         }

@@ -289,7 +289,11 @@ impl World {
         let id = peer_id(index, node.life, &mut self.rng);
         let mut config = node.spec.kind.config(id, crate::node::PORT);
         (node.spec.tune)(&mut config);
-        let mut session = Session::new(config, std::array::from_fn(|_| self.rng.u8(..)), now);
+        let mut session = Session::new(
+            config.clone(),
+            std::array::from_fn(|_| self.rng.u8(..)),
+            now,
+        );
         let first = node.life == 1;
         let source = if node.spec.magnet && first {
             Source::Magnet {
@@ -317,7 +321,7 @@ impl World {
         let torrent = session
             .add_torrent(add, now)
             .expect("a new session takes a torrent");
-        node.running = Some(Running::new(session, torrent));
+        node.running = Some(Running::new(session, torrent, &config));
         node.seen.joined.get_or_insert(now);
         node.seen.absent = false;
         self.drain(index);

@@ -292,7 +292,34 @@ impl Session {
                 .outputs
                 .push_back(Output::CloseStorage { torrent: id });
         }
+        self.forget_jobs(id);
         self.close_unused_sockets();
+    }
+}
+
+impl Session {
+    /// The driver need not answer for a store that it let go.
+    fn forget_jobs(&mut self, id: TorrentId) {
+        let of_it = |job: &Job| match job {
+            Job::Write { torrent, .. }
+            | Job::Hash { torrent, .. }
+            | Job::Check { torrent, .. }
+            | Job::Examine { torrent, .. } => *torrent == id,
+            Job::Serve { connection, .. } => self.connections.get((*connection).into()).is_none(),
+            Job::Announce { .. } => false,
+        };
+        let jobs: Vec<Key> = self
+            .cx
+            .jobs
+            .iter()
+            .filter(|(_, job)| of_it(job))
+            .map(|(key, _)| key)
+            .collect();
+        for key in jobs {
+            if let Some(Job::Write { length, .. }) = self.cx.jobs.remove(key) {
+                self.cx.storing = self.cx.storing.saturating_sub(length);
+            }
+        }
     }
 }
 

@@ -149,8 +149,8 @@ impl Tracker {
         };
     }
 
-    /// After an answer: where the torrent wants more peers, the tracker is asked again before its
-    /// interval is over, but each time later. `jitter` is a factor near 1.
+    /// Where the torrent wants more peers, the tracker is asked again before its interval is over,
+    /// but each time later. `jitter` is a factor near 1.
     pub fn ask_early(&mut self, wanted: bool, jitter: f64, now: Timestamp) {
         if !wanted {
             self.early = 0;

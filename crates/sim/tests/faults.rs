@@ -86,6 +86,16 @@ fn a_swarm_that_has_met_finishes_without_its_tracker() {
 }
 
 #[test]
+fn web_peers_whose_connection_breaks_meet_again_long_before_the_next_announce() {
+    let mut scenario = swarm(12, Kind::Page, 1);
+    // The file takes 7 s, the tracker's interval is two minutes.
+    scenario.fault(Duration::from_secs(3), Fault::Cut(1000));
+    let report = assert_all_complete(scenario);
+    let seconds = report.finished.as_secs_f64();
+    assert!(seconds < 25.0, "{seconds} s");
+}
+
+#[test]
 fn peers_that_join_while_the_tracker_is_dead_find_the_swarm_when_it_is_back() {
     for kind in [Kind::Tcp, Kind::Page] {
         let mut scenario = swarm(7, kind, 2);

@@ -361,11 +361,23 @@ impl Session {
             }
             peer.forget_suggestions(content.spread.as_mut(), &mut self.cx.rng);
         }
+        // A TCP peer is dialled again; a web peer is met again at a tracker alone.
+        let lost = matches!(
+            reason,
+            DisconnectReason::Remote(_) | DisconnectReason::Timeout
+        );
+        let seek = lost
+            && connection.via == Via::WebRtc
+            && torrent.active.len() < super::trackers::FEW_PEERS
+            && !(torrent.is_complete() && peer.is_seed());
         self.cx.events.push_back(Event::PeerDisconnected {
             torrent: torrent_id,
             connection: id,
             reason,
         });
+        if seek {
+            self.seek_web_peers(torrent_id);
+        }
         if !peer.requests.is_empty() {
             self.fill_all(torrent_id);
         }

@@ -21,7 +21,7 @@ const MAX_FRAME: usize = 16 * 1024 - 1;
 
 /// A download with fewer peers than this asks a WebSocket tracker that knows of more for them
 /// before its interval is over: one announce brings five at the most.
-const FEW_PEERS: usize = 10;
+pub(super) const FEW_PEERS: usize = 10;
 
 impl Session {
     pub(super) fn add_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<String>>) {
@@ -529,6 +529,18 @@ impl Session {
             complete,
             incomplete,
         });
+    }
+
+    /// A web peer is gone that there was something to trade with: WebSocket trackers are asked for
+    /// it before their interval is over.
+    pub(super) fn seek_web_peers(&mut self, id: TorrentId) {
+        let jitter = self.cx.rng.random_range(0.9..1.1);
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        for tracker in torrent.trackers.iter_mut().filter(|t| t.socket.is_some()) {
+            tracker.ask_early(true, jitter, self.cx.now);
+        }
     }
 
     fn tracker_said(&mut self, socket: SocketId, id: TorrentId, reason: String) {

@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder};
+use brackish_wire::tracker::ws::OfferId;
 use brackish_wire::{Bitfield, BlockRequest, PeerId, PieceIndex};
 
 use crate::meter::Meter;
 use crate::pipeline::Pipeline;
+use crate::relay::Signaller;
 use crate::session::Suggested;
-use crate::{JobId, SocketId, Timestamp, TorrentId, Via};
+use crate::{ConnectionId, JobId, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
 /// is told no, or not answered.
@@ -33,6 +35,8 @@ pub(crate) struct Connection {
     pub since: Timestamp,
     /// Who signalling says is there.
     pub signalled: Option<PeerId>,
+    /// The peer that carries or carried its offer and answer; a tracker does where it is `None`.
+    pub relay: Option<ConnectionId>,
     /// Bytes that the driver takes in all.
     pub room: usize,
     /// Bytes that the driver holds.
@@ -58,17 +62,21 @@ pub(crate) enum Stage {
     Offering,
     /// Its offer was sent.
     Offered,
-    /// Its answer is being made, to be sent by this socket.
-    Answering {
-        socket: SocketId,
-        offer_id: [u8; 20],
-    },
+    /// Its answer is being made, to be sent back by the way that the offer came.
+    Answering { by: Carrier, offer_id: OfferId },
     /// Offer and answer are exchanged; the data channel is to open.
     Connecting,
     /// Open; the other side's handshake has not come.
     Handshaking,
     /// The handshakes are exchanged.
     Active,
+}
+
+/// By whom an answer is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Tracker(SocketId),
+    Relay(ConnectionId),
 }
 
 /// A block asked of a peer.
@@ -130,6 +138,8 @@ pub(crate) struct Peer {
     pub reading: Vec<(JobId, BlockRequest)>,
     pub down: Meter,
     pub up: Meter,
+    /// Present while it speaks `bk_signal`.
+    pub signal: Option<Box<Signaller>>,
     /// Its id for `ut_metadata`.
     pub ut_metadata: Option<u8>,
     pub metadata_size: Option<u32>,
@@ -148,6 +158,7 @@ impl Connection {
             stage,
             since: now,
             signalled: None,
+            relay: None,
             room: 0,
             in_driver: 0,
             reading_bytes: 0,
@@ -202,6 +213,7 @@ impl Peer {
             reading: Vec::new(),
             down: Meter::default(),
             up: Meter::default(),
+            signal: None,
             ut_metadata: None,
             metadata_size: None,
             metadata_served: 0,

@@ -27,6 +27,7 @@ mod peer_set;
 mod picker;
 mod pipeline;
 mod rarity;
+mod relay;
 mod session;
 mod slab;
 mod stats;

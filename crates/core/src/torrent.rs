@@ -15,6 +15,7 @@ use crate::meter::Meter;
 use crate::peer_set::PeerSet;
 use crate::picker::Picker;
 use crate::rarity::Rarity;
+use crate::relay::Relay;
 use crate::{ConnectionId, Existing, Timestamp, TorrentState};
 
 /// Peers that left of which the session still knows who they were, to ban them if their data
@@ -41,6 +42,7 @@ pub(crate) struct Torrent {
     pub trackers: Vec<Tracker>,
     /// Offers sent to trackers and not answered.
     pub offers: BTreeMap<[u8; 20], ConnectionId>,
+    pub relay: Relay,
     pub metadata: MetadataFetch,
     pub choker: Choker,
     pub down: Meter,
@@ -98,6 +100,7 @@ impl Torrent {
             departed: VecDeque::new(),
             trackers: Vec::new(),
             offers: BTreeMap::new(),
+            relay: Relay::default(),
             metadata: MetadataFetch::default(),
             choker: Choker::new(now),
             down: Meter::default(),
@@ -116,6 +119,14 @@ impl Torrent {
             .map_or(u64::from(brackish_wire::BLOCK_LENGTH), |content| {
                 content.lengths.total() - content.verified_bytes()
             })
+    }
+
+    /// Whether peers may come from elsewhere than its trackers (BEP 27). Until the metadata is there
+    /// nobody knows.
+    pub fn is_public(&self) -> bool {
+        self.content
+            .as_ref()
+            .is_some_and(|content| !content.info.is_private())
     }
 
     pub fn is_complete(&self) -> bool {

@@ -70,7 +70,7 @@ fn any_message(lengths: Lengths, rng: &mut fastrand::Rng) -> Bytes {
             data: &noise,
         },
         _ => Message::Extended {
-            id: rng.u8(..3),
+            id: rng.u8(..6),
             payload: &noise,
         },
     };

@@ -186,6 +186,11 @@ impl Session {
         if torrent.banned_ids.contains(&handshake.peer_id) {
             return Err(DisconnectReason::Banned);
         }
+        if connection.relay.is_some() && connection.signalled != Some(handshake.peer_id) {
+            return Err(DisconnectReason::Protocol(
+                "another peer than the one that was introduced".to_owned(),
+            ));
+        }
         // What a dial or an offer made was counted when it was made; only comers are refused here.
         if expected.is_none() && torrent.active.len() >= self.cx.config.connections_per_torrent {
             return Err(DisconnectReason::Protocol(
@@ -220,6 +225,9 @@ impl Session {
             has,
             self.cx.now,
         );
+        if connection.relay.is_some() {
+            torrent.relay.met(&handshake.peer_id);
+        }
         connection.peer = Some(Box::new(peer));
         connection.handshake = Vec::new();
         connection.enter(Stage::Active, self.cx.now);
@@ -317,6 +325,7 @@ impl Session {
             return true;
         };
         torrent.offers.retain(|_, offer| *offer != id);
+        torrent.relay.offers.retain(|_, offer| *offer != id);
         for tracker in &mut torrent.trackers {
             tracker.offer_gone(id);
         }
@@ -332,6 +341,12 @@ impl Session {
                 _ => torrent.peer_set.released(address, traded, self.cx.now),
             }
         }
+        if connection.relay.is_some() {
+            self.introduction_over(torrent_id, &connection, &reason);
+        }
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return true;
+        };
         let Some(mut peer) = connection.peer.take() else {
             return true;
         };
@@ -370,6 +385,9 @@ impl Session {
             && connection.via == Via::WebRtc
             && torrent.active.len() < super::trackers::FEW_PEERS
             && !(torrent.is_complete() && peer.is_seed());
+        if peer.signal.is_some() {
+            self.signaller_left(torrent_id, id, peer.id);
+        }
         self.cx.events.push_back(Event::PeerDisconnected {
             torrent: torrent_id,
             connection: id,

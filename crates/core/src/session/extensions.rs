@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use brackish_wire::extension::{ExtendedHandshake, HANDSHAKE_ID, UT_METADATA, UtMetadata};
+use brackish_wire::extension::{
+    BK_SIGNAL, ExtendedHandshake, HANDSHAKE_ID, UT_METADATA, UtMetadata,
+};
 use brackish_wire::message::Message;
 use brackish_wire::metainfo::Info;
 use bytes::{Bytes, BytesMut};
@@ -15,6 +17,9 @@ use crate::{ConnectionId, Event, TorrentId};
 
 /// The id under which peers send us `ut_metadata`.
 const UT_METADATA_ID: u8 = 1;
+
+/// The id under which peers send us `bk_signal`.
+const BK_SIGNAL_ID: u8 = 2;
 
 /// Times that one peer is sent the whole metadata. Once is enough; more allows for its restarts.
 const METADATA_COPIES: u32 = 3;
@@ -38,8 +43,14 @@ impl Session {
             .content
             .as_ref()
             .and_then(|content| u32::try_from(content.info.raw().len()).ok());
+        let signals = self.cx.config.webrtc && torrent.is_public();
+        let extensions = [
+            (UT_METADATA, UT_METADATA_ID, true),
+            (BK_SIGNAL, BK_SIGNAL_ID, signals),
+        ];
+        let spoken = extensions.into_iter().filter(|(_, _, spoken)| *spoken);
         let handshake = ExtendedHandshake {
-            m: [(UT_METADATA.to_owned(), UT_METADATA_ID)].into(),
+            m: spoken.map(|(name, id, _)| (name.to_owned(), id)).collect(),
             client: Some(self.cx.config.client.clone()),
             metadata_size: size,
             reqq: Some(MAX_INCOMING as u32),
@@ -60,8 +71,20 @@ impl Session {
                 Ok(message) => self.heard_metadata(id, message),
                 Err(error) => self.violated(id, error.to_string()),
             },
+            BK_SIGNAL_ID => self.heard_signal(id, payload),
             _ => {}
         }
+    }
+
+    /// Sends a message of an extension, by the id that the peer has for it.
+    pub(super) fn say_extended(&mut self, id: ConnectionId, extension: u8, payload: &[u8]) {
+        let mut out = BytesMut::with_capacity(payload.len() + 6);
+        Message::Extended {
+            id: extension,
+            payload,
+        }
+        .encode(&mut out);
+        self.send(id, out.freeze());
     }
 
     fn heard_extended_handshake(&mut self, id: ConnectionId, handshake: ExtendedHandshake) {
@@ -89,6 +112,9 @@ impl Session {
         {
             let listens = (address.ip(), port).into();
             connection.dialable = torrent.peer_set.claim(listens).then_some(listens);
+        }
+        if let Some(extension) = handshake.m.get(BK_SIGNAL) {
+            self.heard_signaller(id, *extension);
         }
         self.ask_metadata(id);
     }
@@ -158,13 +184,7 @@ impl Session {
                     }
                     _ => UtMetadata::Reject { piece }.encode(),
                 };
-                let mut out = BytesMut::with_capacity(payload.len() + 6);
-                Message::Extended {
-                    id: extension,
-                    payload: &payload,
-                }
-                .encode(&mut out);
-                self.send(id, out.freeze());
+                self.say_extended(id, extension, &payload);
             }
             UtMetadata::Data { piece, data, .. } => {
                 if torrent.content.is_some() {

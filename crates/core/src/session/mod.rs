@@ -3,13 +3,16 @@
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
 //! blocks), `upload` (serving), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
-//! (BEP 10 and BEP 9), `trackers` and `signalling`, and `tick` (what time brings).
+//! (BEP 10 and BEP 9), `trackers` and `signalling`, `relay` and
+//! `introductions` (signalling by peers), and `tick` (what time brings).
 
 mod connect;
 mod download;
 mod extensions;
 mod figures;
+mod introductions;
 mod messages;
+mod relay;
 mod signalling;
 mod store;
 mod suggest;

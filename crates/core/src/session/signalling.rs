@@ -1,12 +1,12 @@
-//! WebRTC connections from offer to open channel. SDPs go by the WebSocket trackers; candidates
-//! are gathered before an SDP is sent (no trickle), as all WebTorrent peers expect.
+//! WebRTC connections from offer to open channel. SDPs go by the WebSocket trackers, or by peers
+//! (`introductions`); candidates are gathered before an SDP is sent (no trickle), as all WebTorrent peers expect.
 
 use brackish_wire::PeerId;
 use brackish_wire::tracker::ws::{ClientMessage, OfferId, Sdp};
 
 use super::Session;
 use crate::announce::SocketState;
-use crate::connection::{Connection, Stage};
+use crate::connection::{Carrier, Connection, Stage};
 use crate::{ConnectionId, DisconnectReason, Output, SocketId, TorrentId, Via};
 
 impl Session {
@@ -30,6 +30,11 @@ impl Session {
             return;
         };
         match connection.stage.clone() {
+            Stage::Offering if connection.relay.is_some() => self.offer_by_relay(id, &sdp),
+            Stage::Answering {
+                by: Carrier::Relay(relay),
+                offer_id,
+            } => self.answer_by_relay(id, relay, offer_id, &sdp),
             Stage::Offering => {
                 let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
                     return;
@@ -46,7 +51,10 @@ impl Session {
                 }
                 self.announce_ready(torrent_id);
             }
-            Stage::Answering { socket, offer_id } => {
+            Stage::Answering {
+                by: Carrier::Tracker(socket),
+                offer_id,
+            } => {
                 connection.enter(Stage::Connecting, self.cx.now);
                 let to_peer_id = connection.signalled;
                 let open = self
@@ -68,7 +76,7 @@ impl Session {
                     info_hash,
                     peer_id: self.cx.config.peer_id,
                     to_peer_id,
-                    offer_id: OfferId(offer_id),
+                    offer_id,
                     sdp: Sdp::new(sdp),
                 }
                 .to_json();
@@ -96,28 +104,48 @@ impl Session {
         if unwanted || !self.prefer_offer_of(torrent_id, peer_id) {
             return;
         }
-        // Our own unanswered offers do not keep a real peer out: the oldest makes room.
-        if self.room_for_connections(torrent_id) == 0 {
-            let offer = self
-                .torrents
-                .get(&torrent_id)
-                .and_then(|t| t.offers.values().next().copied());
-            match offer {
-                Some(offer) => self.close(offer, DisconnectReason::Timeout),
-                None => return,
-            }
+        if self.make_room_for_offer(torrent_id) {
+            self.make_answer(torrent_id, peer_id, Carrier::Tracker(socket), offer_id, sdp);
         }
-        let stage = Stage::Answering {
-            socket,
-            offer_id: offer_id.0,
-        };
+    }
+
+    /// Our own unanswered offers do not keep a real peer out: the oldest makes room. False where
+    /// there is none.
+    pub(super) fn make_room_for_offer(&mut self, torrent_id: TorrentId) -> bool {
+        if self.room_for_connections(torrent_id) > 0 {
+            return true;
+        }
+        let offer = self
+            .torrents
+            .get(&torrent_id)
+            .and_then(|t| t.offers.values().next().copied());
+        if let Some(offer) = offer {
+            self.close(offer, DisconnectReason::Timeout);
+        }
+        offer.is_some()
+    }
+
+    /// Takes an offer.
+    pub(super) fn make_answer(
+        &mut self,
+        torrent_id: TorrentId,
+        peer_id: PeerId,
+        by: Carrier,
+        offer_id: OfferId,
+        offer: String,
+    ) {
+        let stage = Stage::Answering { by, offer_id };
         let mut connection = Connection::new(Via::WebRtc, false, stage, self.cx.now);
         connection.torrent = Some(torrent_id);
         connection.signalled = Some(peer_id);
+        connection.relay = match by {
+            Carrier::Relay(relay) => Some(relay),
+            Carrier::Tracker(_) => None,
+        };
         let id = self.connections.insert(connection).into();
         self.cx.outputs.push_back(Output::MakeAnswer {
             connection: id,
-            offer: sdp,
+            offer,
         });
     }
 
@@ -181,7 +209,7 @@ impl Session {
         false
     }
 
-    fn connection_to(
+    pub(super) fn connection_to(
         &self,
         torrent: TorrentId,
         peer_id: PeerId,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use brackish_wire::extension::SIGNAL_OFFER_LIFETIME;
 use brackish_wire::message::Message;
 
 use super::Session;
@@ -88,6 +89,7 @@ impl Session {
             let limit = match connection.stage {
                 Stage::Dialling => DIAL_TIMEOUT,
                 Stage::Offering | Stage::Answering { .. } => DESCRIBE_TIMEOUT,
+                Stage::Offered if connection.relay.is_some() => SIGNAL_OFFER_LIFETIME,
                 Stage::Offered => OFFER_TIMEOUT,
                 Stage::Connecting | Stage::Handshaking => HANDSHAKE_TIMEOUT,
                 Stage::Active => {
@@ -155,6 +157,8 @@ impl Session {
             TorrentState::Metadata | TorrentState::Downloading | TorrentState::Seeding => {
                 self.tick_trackers(id);
                 self.dial(id);
+                self.introduce_peers(id);
+                self.seek_introductions(id);
             }
             TorrentState::Failed => self.tick_trackers(id),
         }

@@ -1,0 +1,5 @@
+//! Discovery and the small extensions, message by message: a session, and peers that are played by
+//! the test.
+
+mod bench;
+mod relay;

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use brackish_sim::{Fault, Kind, Leave, LinkSpec, Nat, NodeIndex, NodeSpec, Scenario, World};
-use common::{assert_all_complete, play};
+use common::play;
 
 const TOTAL: u64 = 5_000_000;
 const PIECE: u32 = 1 << 16;
@@ -36,7 +36,7 @@ fn pages_that_met_one_node_complete_among_themselves_after_it_has_left() {
     for seed in 0..5 {
         let (mut scenario, origin) = pages_that_know_one_node(seed, 6);
         scenario.nodes[origin].leaves = Leave::CopyOut;
-        let report = assert_all_complete(scenario);
+        let report = play(scenario.run());
         let last = report.times().into_iter().max().expect("pages finish");
         assert!(last < Duration::from_secs(120), "seed {seed}: {last:?}");
     }
@@ -44,7 +44,8 @@ fn pages_that_met_one_node_complete_among_themselves_after_it_has_left() {
 
 #[test]
 fn pages_that_met_one_node_are_introduced_to_each_other_and_spare_its_upload() {
-    let (scenario, _) = pages_that_know_one_node(7, 10);
+    let (mut scenario, origin) = pages_that_know_one_node(7, 10);
+    scenario.nodes[origin].link.up = Some(125_000);
     let mut world = World::new(scenario);
     play(world.run_until(Duration::from_secs(30)));
     for page in 0..10 {
@@ -70,7 +71,7 @@ fn nodes_that_cannot_dial_each_other_meet_by_webrtc_through_one_that_they_can_di
         let node = NodeSpec::leech(Kind::Hybrid).link(behind_nat);
         scenario.add(node.knows(&[origin]));
     }
-    let report = assert_all_complete(scenario);
+    let report = play(scenario.run());
     let by_webrtc: u64 = report.nodes.iter().map(|n| n.downloaded_webrtc).sum();
     assert!(by_webrtc > 0);
 }
@@ -81,12 +82,12 @@ fn a_page_that_comes_to_one_page_of_a_swarm_without_its_tracker_meets_the_others
     // through it the pages.
     let mut scenario = Scenario::new(9, TOTAL, PIECE);
     let bridge = scenario.add(NodeSpec::leech(Kind::Hybrid));
-    scenario.add(NodeSpec::seed(Kind::Page));
+    scenario.add(NodeSpec::seed(Kind::Page).rates(30_000, 30_000));
     scenario.add(NodeSpec::leech(Kind::Page));
     scenario.add(NodeSpec::leech(Kind::Page));
     scenario.fault(Duration::from_secs(30), Fault::TrackerDies);
     let late = NodeSpec::leech(Kind::Hybrid).joins(Duration::from_secs(40));
-    let late = scenario.add(late.knows(&[bridge]).rates(20_000, 20_000));
+    let late = scenario.add(late.knows(&[bridge]));
     let mut world = World::new(scenario);
     play(world.run_until(Duration::from_secs(100)));
     assert_eq!(peers(&world, late), 4);

@@ -213,19 +213,6 @@ impl Bench {
         self.content.slice(from..from + request.length as usize)
     }
 
-    pub fn serve(&mut self, remote: Remote, request: &BlockRequest) {
-        let data = self.block(request);
-        let (piece, begin) = (request.piece, request.begin);
-        self.say(
-            remote,
-            &Message::Piece {
-                piece,
-                begin,
-                data: &data,
-            },
-        );
-    }
-
     pub fn input(&mut self, input: Input<'_>) {
         self.session.handle_input(input, self.now);
         self.drive();

@@ -45,7 +45,7 @@ fn error(offer: Route, code: SignalErrorCode) -> Vec<u8> {
 /// The peers named in the last introduction that a peer was sent.
 fn introduction(bench: &mut Bench, remote: Remote) -> Option<Vec<PeerId>> {
     let payloads = bench.heard_extended(remote, THEIRS);
-    let last = payloads
+    payloads
         .iter()
         .rev()
         .find_map(|p| match Signal::decode(p).unwrap() {
@@ -54,8 +54,7 @@ fn introduction(bench: &mut Bench, remote: Remote) -> Option<Vec<PeerId>> {
                 Some(peers)
             }
             _ => None,
-        });
-    last
+        })
 }
 
 fn offers_begun(bench: &mut Bench) -> Vec<ConnectionId> {

@@ -63,7 +63,8 @@ pub struct AddTorrent {
     /// (`http`, `https` and `udp` where `Config::tcp` is false, `ws` and `wss` where
     /// `Config::webrtc` is false).
     pub trackers: Vec<Vec<String>>,
-    /// TCP peers to try at once.
+    /// TCP peers to try at once. Passed over where the torrent is private (BEP 27); for a magnet link
+    /// that is known with the metadata, and they are let go then.
     pub peers: Vec<SocketAddr>,
     /// What to make of data that the store already holds.
     pub existing: Existing,

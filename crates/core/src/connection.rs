@@ -8,6 +8,7 @@ use brackish_wire::tracker::ws::OfferId;
 use brackish_wire::{Bitfield, BlockRequest, PeerId, PieceIndex};
 
 use crate::meter::Meter;
+use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
 use crate::session::Suggested;
@@ -138,6 +139,8 @@ pub(crate) struct Peer {
     pub reading: Vec<(JobId, BlockRequest)>,
     pub down: Meter,
     pub up: Meter,
+    /// Present while it speaks `ut_pex`.
+    pub pex: Option<Exchanger>,
     /// Present while it speaks `bk_signal`.
     pub signal: Option<Box<Signaller>>,
     /// Its id for `ut_metadata`.
@@ -213,6 +216,7 @@ impl Peer {
             reading: Vec::new(),
             down: Meter::default(),
             up: Meter::default(),
+            pex: None,
             signal: None,
             ut_metadata: None,
             metadata_size: None,

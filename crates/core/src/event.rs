@@ -125,6 +125,9 @@ pub enum DisconnectReason {
     /// Another connection to the same peer was kept.
     #[error("connected twice")]
     Duplicate,
+    /// The torrent turned out to be private, and no tracker of it named the peer (BEP 27).
+    #[error("the torrent is private, and no tracker named the peer")]
+    Private,
     /// Both ends have everything.
     #[error("both are seeds")]
     BothSeeds,

@@ -1,13 +1,25 @@
-//! The peer set of one torrent: every TCP address known, whether it is worth a dial, and when.
+//! The peer set of one torrent: every TCP address known, who named it, whether it is worth a dial,
+//! and when. Which comes first goes by canonical peer priority (BEP 40), so that a swarm's graph is
+//! a random one that nobody can choose a place in.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+use brackish_wire::{PeerId, peer_priority};
 
 use crate::Timestamp;
 
 /// Addresses kept: far more than are ever connected, far fewer than a hostile tracker can name.
 const MAX_KNOWN: usize = 2000;
+
+/// Of these, addresses that peers named: trackers always have room.
+const MAX_BY_PEERS: usize = 1000;
+
+/// Of these, addresses that peers at one host named and nobody was met at. What BEP 11 lets one
+/// peer name in two messages.
+const MAX_BY_SENDER: usize = 100;
 
 /// Wait before a second dial; doubled at each failure.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -15,37 +27,117 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// Dials that fail in a row before an address is forgotten.
 const MAX_FAILURES: u32 = 5;
 
+/// The same for an address that a peer named.
+const MAX_FAILURES_BY_PEER: u32 = 2;
+
 /// Bans remembered.
 const MAX_BANNED: usize = 1000;
 
-#[derive(Debug, Default)]
+/// Who named an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The user, who comes before all.
+    User,
+    /// A tracker.
+    Tracker,
+    /// A peer at this host, which may have made it up.
+    Peer(IpAddr),
+}
+
+#[derive(Debug)]
 pub(crate) struct PeerSet {
     known: BTreeMap<SocketAddr, Known>,
-    ready: VecDeque<SocketAddr>,
+    ready: BTreeSet<(Rank, SocketAddr)>,
     waiting: BTreeSet<(Timestamp, SocketAddr)>,
+    /// How many addresses peers at each host named.
+    by_sender: BTreeMap<IpAddr, usize>,
+    by_peers: usize,
+    /// Where we are, as others see it: what priorities are computed with.
+    own: SocketAddr,
     banned: BTreeSet<IpAddr>,
     banned_addresses: BTreeSet<SocketAddr>,
 }
 
-#[derive(Debug, Default)]
+/// What is dialled first: what the user named, then the highest priority.
+type Rank = (bool, Reverse<u32>);
+
+#[derive(Debug)]
 struct Known {
+    source: Source,
     failures: u32,
     busy: bool,
 }
 
 impl PeerSet {
-    /// Adds an address; a known, banned or impossible one is left alone.
-    pub fn add(&mut self, address: SocketAddr) {
+    /// An empty set. Until it is known where we are, priorities are computed with a place that the
+    /// peer id gives: another for each peer, and none that others can tell.
+    pub fn new(own: PeerId, port: Option<u16>) -> Self {
+        let [.., a, b, c, d] = own.0;
+        Self {
+            known: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            by_sender: BTreeMap::new(),
+            by_peers: 0,
+            own: SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), port.unwrap_or(0)),
+            banned: BTreeSet::new(),
+            banned_addresses: BTreeSet::new(),
+        }
+    }
+
+    /// It is known where we are.
+    pub fn set_own(&mut self, ip: IpAddr) {
+        if self.own.ip() == ip {
+            return;
+        }
+        self.own.set_ip(ip);
+        let ready = std::mem::take(&mut self.ready);
+        for (_, address) in ready {
+            self.make_ready(address);
+        }
+    }
+
+    /// How much a connection to this address is to be preferred (BEP 40).
+    pub fn priority(&self, address: SocketAddr) -> u32 {
+        peer_priority(self.own, address)
+    }
+
+    /// Adds an address; a banned or impossible one is left alone, and so is one that is over a
+    /// bound of its source.
+    pub fn add(&mut self, address: SocketAddr, source: Source) {
         let impossible =
             address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast();
-        if impossible || self.is_banned(address) || self.known.contains_key(&address) {
+        if impossible || self.is_banned(address) {
             return;
         }
-        if self.known.len() >= MAX_KNOWN {
+        if let Some(known) = self.known.get(&address) {
+            if matches!(known.source, Source::Peer(_)) && !matches!(source, Source::Peer(_)) {
+                self.credit(address, source);
+            }
             return;
         }
-        self.known.insert(address, Known::default());
-        self.ready.push_back(address);
+        match source {
+            Source::Peer(sender) => {
+                let named = self.by_sender.get(&sender).copied().unwrap_or(0);
+                if named >= MAX_BY_SENDER
+                    || self.by_peers >= MAX_BY_PEERS
+                    || self.known.len() >= MAX_KNOWN
+                {
+                    return;
+                }
+                *self.by_sender.entry(sender).or_default() += 1;
+                self.by_peers += 1;
+            }
+            _ if self.known.len() >= MAX_KNOWN && !self.evict() => return,
+            _ => {}
+        }
+        let known = Known {
+            source,
+            failures: 0,
+            busy: false,
+        };
+        self.known.insert(address, known);
+        self.make_ready(address);
     }
 
     pub fn len(&self) -> usize {
@@ -59,9 +151,9 @@ impl PeerSet {
                 break;
             }
             self.waiting.pop_first();
-            self.ready.push_back(address);
+            self.make_ready(address);
         }
-        while let Some(address) = self.ready.pop_front() {
+        while let Some((_, address)) = self.ready.pop_first() {
             if let Some(known) = self.known.get_mut(&address)
                 && !known.busy
             {
@@ -75,7 +167,7 @@ impl PeerSet {
     /// The peer of a connection that came in listens at this address: it is not to be dialled while
     /// that lasts. False where it is busy otherwise.
     pub fn claim(&mut self, address: SocketAddr) -> bool {
-        self.add(address);
+        self.add(address, Source::Peer(address.ip()));
         self.known
             .get_mut(&address)
             .is_some_and(|known| !std::mem::replace(&mut known.busy, true))
@@ -84,6 +176,10 @@ impl PeerSet {
     /// A connection to the address ended. `useful` says that data was traded:
     /// the peer is worth an early dial.
     pub fn released(&mut self, address: SocketAddr, useful: bool, now: Timestamp) {
+        if useful {
+            // A peer was there: it does not matter who said so.
+            self.credit(address, Source::Tracker);
+        }
         let Some(known) = self.known.get_mut(&address) else {
             return;
         };
@@ -92,8 +188,12 @@ impl PeerSet {
         }
         known.busy = false;
         known.failures = if useful { 1 } else { known.failures + 1 };
-        if known.failures >= MAX_FAILURES {
-            self.known.remove(&address);
+        let most = match known.source {
+            Source::Peer(_) => MAX_FAILURES_BY_PEER,
+            Source::User | Source::Tracker => MAX_FAILURES,
+        };
+        if known.failures >= most {
+            self.remove(address);
             return;
         }
         let wait = FIRST_RETRY * 2u32.pow(known.failures - 1);
@@ -104,13 +204,31 @@ impl PeerSet {
     /// dialled again.
     pub fn forget(&mut self, address: SocketAddr) {
         // It stays known, and busy, so that a tracker that names it again changes nothing.
-        self.known.entry(address).or_default().busy = true;
+        if let Some(known) = self.known.get_mut(&address) {
+            known.busy = true;
+        }
+    }
+
+    /// Forgets all that no tracker named: the torrent turned out to be private. Gives those that
+    /// are connected or being dialled.
+    pub fn keep_trackers_own(&mut self) -> Vec<SocketAddr> {
+        let others: Vec<(SocketAddr, bool)> = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.source != Source::Tracker)
+            .map(|(address, known)| (*address, known.busy))
+            .collect();
+        for (address, _) in &others {
+            self.remove(*address);
+        }
+        let busy = others.into_iter().filter(|(_, busy)| *busy);
+        busy.map(|(address, _)| address).collect()
     }
 
     /// The peer there sent bad data. A host on the internet is banned whole; on loopback, where
     /// many peers may share the address, one port is.
     pub fn ban(&mut self, address: SocketAddr) {
-        self.known.remove(&address);
+        self.remove(address);
         if address.ip().is_loopback() {
             if self.banned_addresses.len() < MAX_BANNED {
                 self.banned_addresses.insert(address);
@@ -123,53 +241,167 @@ impl PeerSet {
     pub fn is_banned(&self, address: SocketAddr) -> bool {
         self.banned.contains(&address.ip()) || self.banned_addresses.contains(&address)
     }
+
+    fn make_ready(&mut self, address: SocketAddr) {
+        if let Some(known) = self.known.get(&address) {
+            let rank = (
+                known.source != Source::User,
+                Reverse(self.priority(address)),
+            );
+            self.ready.insert((rank, address));
+        }
+    }
+
+    /// Counts an address no longer as named by a peer alone.
+    fn credit(&mut self, address: SocketAddr, source: Source) {
+        if let Some(known) = self.known.get_mut(&address)
+            && let Source::Peer(sender) = known.source
+        {
+            known.source = source;
+            self.uncount(sender);
+        }
+    }
+
+    fn uncount(&mut self, sender: IpAddr) {
+        self.by_peers = self.by_peers.saturating_sub(1);
+        if let Some(count) = self.by_sender.get_mut(&sender) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_sender.remove(&sender);
+            }
+        }
+    }
+
+    fn remove(&mut self, address: SocketAddr) {
+        if let Some(known) = self.known.remove(&address)
+            && let Source::Peer(sender) = known.source
+        {
+            self.uncount(sender);
+        }
+    }
+
+    /// Makes room for an address that a tracker or the user names: the worst of those that only
+    /// peers named goes.
+    fn evict(&mut self) -> bool {
+        if self.by_peers == 0 {
+            return false;
+        }
+        let worst = self
+            .known
+            .iter()
+            .filter(|(_, known)| !known.busy && matches!(known.source, Source::Peer(_)))
+            .max_by_key(|(address, known)| (known.failures, Reverse(self.priority(**address))))
+            .map(|(address, _)| *address);
+        if let Some(worst) = worst {
+            self.remove(worst);
+        }
+        worst.is_some()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn set() -> PeerSet {
+        PeerSet::new(PeerId([1; 20]), Some(6881))
+    }
+
     fn address(port: u16) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, 1], port))
     }
 
+    fn sender(number: u8) -> Source {
+        Source::Peer(Ipv4Addr::new(198, 51, 100, number).into())
+    }
+
     #[test]
     fn an_address_that_fails_is_tried_later_and_later_and_then_forgotten() {
-        let mut set = PeerSet::default();
-        set.add(address(1));
-        let mut now = Timestamp::ZERO;
-        let mut dials = Vec::new();
-        for _ in 0..1000 {
-            if let Some(peer) = set.next_dial(now) {
-                dials.push(now);
-                set.released(peer, false, now);
+        for (source, most) in [
+            (Source::Tracker, MAX_FAILURES),
+            (sender(1), MAX_FAILURES_BY_PEER),
+        ] {
+            let mut set = set();
+            set.add(address(1), source);
+            let mut now = Timestamp::ZERO;
+            let mut dials = Vec::new();
+            for _ in 0..1000 {
+                if let Some(peer) = set.next_dial(now) {
+                    dials.push(now);
+                    set.released(peer, false, now);
+                }
+                now = now + Duration::from_secs(1);
             }
-            now = now + Duration::from_secs(1);
+            assert_eq!(dials.len(), most as usize);
+            assert!(
+                dials
+                    .windows(3)
+                    .all(|w| w[2].since(w[1]) > w[1].since(w[0]))
+            );
+            assert_eq!(set.len(), 0);
+            assert!(set.by_sender.is_empty());
         }
-        assert_eq!(dials.len(), MAX_FAILURES as usize);
-        assert!(
-            dials
-                .windows(3)
-                .all(|w| w[2].since(w[1]) > w[1].since(w[0]))
-        );
-        assert_eq!(set.len(), 0);
     }
 
     #[test]
     fn a_banned_host_is_not_added_under_another_port() {
-        let mut set = PeerSet::default();
-        set.add(address(1));
+        let mut set = set();
+        set.add(address(1), Source::Tracker);
         set.ban(address(1));
-        set.add(address(2));
+        set.add(address(2), Source::Tracker);
         assert_eq!(set.next_dial(Timestamp::ZERO), None);
     }
 
     #[test]
     fn the_set_is_bounded() {
-        let mut set = PeerSet::default();
+        let mut set = set();
         for port in 1..=u16::MAX {
-            set.add(address(port));
+            set.add(address(port), Source::Tracker);
         }
         assert_eq!(set.len(), MAX_KNOWN);
+    }
+
+    #[test]
+    fn peers_that_name_many_leave_room_for_each_other_and_for_trackers() {
+        let mut set = set();
+        for port in 1..=1000 {
+            set.add(address(port), sender(1));
+        }
+        assert_eq!(set.len(), MAX_BY_SENDER);
+        for number in 2..=50 {
+            for port in 1..=100 {
+                set.add(address(u16::from(number) * 1000 + port), sender(number));
+            }
+        }
+        assert_eq!(set.len(), MAX_BY_PEERS);
+        for port in 1..=u16::MAX {
+            set.add(SocketAddr::from(([10, 0, 0, 2], port)), Source::Tracker);
+        }
+        assert_eq!(set.len(), MAX_KNOWN);
+        assert_eq!(
+            set.by_peers, 0,
+            "a tracker's word takes the place of a peer's"
+        );
+    }
+
+    #[test]
+    fn the_user_s_peers_come_first_and_then_the_highest_priority() {
+        let mut set = set();
+        set.set_own(Ipv4Addr::new(203, 0, 113, 9).into());
+        let hosts = || (1..50).map(|host| SocketAddr::from(([10, host, 7, 1], 6881)));
+        for address in hosts() {
+            set.add(address, Source::Tracker);
+        }
+        let chosen = SocketAddr::from(([10, 99, 7, 1], 6881));
+        set.add(chosen, Source::User);
+        let now = Timestamp::ZERO;
+        assert_eq!(set.next_dial(now), Some(chosen));
+        let dialled: Vec<u32> = std::iter::from_fn(|| set.next_dial(now))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|address| set.priority(address))
+            .collect();
+        assert_eq!(dialled.len(), hosts().count());
+        assert!(dialled.is_sorted_by(|a, b| a >= b));
     }
 }

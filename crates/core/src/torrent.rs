@@ -13,6 +13,7 @@ use crate::choker::Choker;
 use crate::metadata::MetadataFetch;
 use crate::meter::Meter;
 use crate::peer_set::PeerSet;
+use crate::pex::Log;
 use crate::picker::Picker;
 use crate::rarity::Rarity;
 use crate::relay::Relay;
@@ -37,6 +38,8 @@ pub(crate) struct Torrent {
     /// Connections in [`Stage::Active`](crate::connection::Stage::Active).
     pub active: Vec<ConnectionId>,
     pub peer_set: PeerSet,
+    /// Who came and left, for peer exchange.
+    pub pex: Log,
     pub banned_ids: BTreeSet<PeerId>,
     pub departed: VecDeque<(ConnectionId, PeerId, Option<SocketAddr>)>,
     pub trackers: Vec<Tracker>,
@@ -85,6 +88,7 @@ impl Torrent {
         info_hash: InfoHash,
         name: Option<String>,
         existing: Existing,
+        peer_set: PeerSet,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -95,7 +99,8 @@ impl Torrent {
             existing,
             was_incomplete: false,
             active: Vec::new(),
-            peer_set: PeerSet::default(),
+            peer_set,
+            pex: Log::default(),
             banned_ids: BTreeSet::new(),
             departed: VecDeque::new(),
             trackers: Vec::new(),
@@ -127,6 +132,13 @@ impl Torrent {
         self.content
             .as_ref()
             .is_some_and(|content| !content.info.is_private())
+    }
+
+    /// Whether it is known that peers may come from its trackers alone (BEP 27).
+    pub fn is_private(&self) -> bool {
+        self.content
+            .as_ref()
+            .is_some_and(|content| content.info.is_private())
     }
 
     pub fn is_complete(&self) -> bool {

@@ -181,3 +181,16 @@ fn a_free_rider_does_not_keep_others_from_finishing() {
     }
     play(World::new(scenario).run());
 }
+
+#[test]
+fn tcp_peers_that_know_only_the_seed_find_each_other_by_peer_exchange() {
+    let mut scenario = Scenario::new(12, TOTAL, PIECE);
+    scenario.trackers = 0;
+    let seed = scenario.add(NodeSpec::seed(Kind::Tcp).rates(50_000, 1_000_000));
+    for _ in 0..10 {
+        scenario.add(NodeSpec::leech(Kind::Tcp).knows(&[seed]));
+    }
+    let report = assert_all_complete(scenario);
+    let copies = report.origin_copies;
+    assert!(copies < 2.0, "the seed sent {copies} copies to ten peers");
+}

@@ -232,6 +232,9 @@ impl Session {
         connection.handshake = Vec::new();
         connection.enter(Stage::Active, self.cx.now);
         torrent.active.push(id);
+        if let Some(address) = connection.dialable {
+            torrent.pex.push(address, true);
+        }
         self.cx.events.push_back(Event::PeerConnected {
             torrent: torrent_id,
             connection: id,
@@ -351,6 +354,9 @@ impl Session {
             return true;
         };
         torrent.depart(id, peer.id, connection.address);
+        if let Some(address) = connection.dialable {
+            torrent.pex.push(address, false);
+        }
         torrent.metadata.released(id);
         for asked in &peer.requests {
             self.cx.requested -= asked.request.length as usize;

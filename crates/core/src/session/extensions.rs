@@ -1,9 +1,10 @@
 //! The extension protocol (BEP 10) and the exchange of metadata (BEP 9).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use brackish_wire::extension::{
-    BK_SIGNAL, ExtendedHandshake, HANDSHAKE_ID, UT_METADATA, UtMetadata,
+    BK_SIGNAL, ExtendedHandshake, HANDSHAKE_ID, UT_METADATA, UT_PEX, UtMetadata,
 };
 use brackish_wire::message::Message;
 use brackish_wire::metainfo::Info;
@@ -18,8 +19,11 @@ use crate::{ConnectionId, Event, TorrentId};
 /// The id under which peers send us `ut_metadata`.
 const UT_METADATA_ID: u8 = 1;
 
+/// The id under which peers send us `ut_pex`.
+const UT_PEX_ID: u8 = 2;
+
 /// The id under which peers send us `bk_signal`.
-const BK_SIGNAL_ID: u8 = 2;
+const BK_SIGNAL_ID: u8 = 3;
 
 /// Times that one peer is sent the whole metadata. Once is enough; more allows for its restarts.
 const METADATA_COPIES: u32 = 3;
@@ -38,15 +42,22 @@ impl EncodedHandshake {
 }
 
 impl Session {
-    pub(super) fn extended_handshake(&self, torrent: &Torrent) -> EncodedHandshake {
+    /// What we tell a peer at this address. A peer whose address is not known is not told it.
+    pub(super) fn extended_handshake(
+        &self,
+        torrent: &Torrent,
+        address: Option<SocketAddr>,
+    ) -> EncodedHandshake {
         let size = torrent
             .content
             .as_ref()
             .and_then(|content| u32::try_from(content.info.raw().len()).ok());
-        let signals = self.cx.config.webrtc && torrent.is_public();
+        let (tcp, webrtc) = (self.cx.config.tcp, self.cx.config.webrtc);
+        let public = torrent.is_public();
         let extensions = [
             (UT_METADATA, UT_METADATA_ID, true),
-            (BK_SIGNAL, BK_SIGNAL_ID, signals),
+            (UT_PEX, UT_PEX_ID, tcp && public),
+            (BK_SIGNAL, BK_SIGNAL_ID, webrtc && public),
         ];
         let spoken = extensions.into_iter().filter(|(_, _, spoken)| *spoken);
         let handshake = ExtendedHandshake {
@@ -55,6 +66,7 @@ impl Session {
             metadata_size: size,
             reqq: Some(MAX_INCOMING as u32),
             port: self.cx.config.listen_port,
+            your_ip: address.map(|address| address.ip()),
             upload_only: torrent.is_complete(),
             ..ExtendedHandshake::default()
         };
@@ -71,6 +83,7 @@ impl Session {
                 Ok(message) => self.heard_metadata(id, message),
                 Err(error) => self.violated(id, error.to_string()),
             },
+            UT_PEX_ID => self.heard_pex(id, payload),
             BK_SIGNAL_ID => self.heard_signal(id, payload),
             _ => {}
         }
@@ -109,9 +122,25 @@ impl Session {
             (handshake.port, connection.address, connection.dialable)
             && connection.via == crate::Via::Tcp
             && let Some(torrent) = self.torrents.get_mut(&torrent_id)
+            && !torrent.is_private()
         {
             let listens = (address.ip(), port).into();
-            connection.dialable = torrent.peer_set.claim(listens).then_some(listens);
+            if torrent.peer_set.claim(listens) {
+                connection.dialable = Some(listens);
+                torrent.pex.push(listens, true);
+            }
+        }
+        // Only those that we chose to dial are asked where we are.
+        if let (Some(own), true, crate::Via::Tcp) =
+            (handshake.your_ip, connection.outgoing, connection.via)
+            && self.cx.own_address.told(own)
+        {
+            for torrent in self.torrents.values_mut() {
+                torrent.peer_set.set_own(own);
+            }
+        }
+        if let Some(extension) = handshake.m.get(UT_PEX) {
+            self.heard_exchanger(id, *extension);
         }
         if let Some(extension) = handshake.m.get(BK_SIGNAL) {
             self.heard_signaller(id, *extension);
@@ -223,14 +252,18 @@ impl Session {
             torrent: torrent_id,
             info: info.clone(),
         });
+        let private = info.is_private();
         self.open_content(torrent_id, info);
         self.read_early(torrent_id);
+        if private {
+            self.keep_to_trackers(torrent_id);
+        }
         // Whoever joined before can now have the metadata from us.
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
         let mut out = BytesMut::new();
-        self.extended_handshake(torrent).encode(&mut out);
+        self.extended_handshake(torrent, None).encode(&mut out);
         let out = out.freeze();
         for id in torrent.active.clone() {
             let extended = |c: &crate::connection::Connection| {

@@ -111,7 +111,8 @@ impl Session {
             _ => {}
         }
         if peer.extended {
-            self.extended_handshake(torrent).encode(&mut out);
+            self.extended_handshake(torrent, connection.address)
+                .encode(&mut out);
         }
         self.send(id, out.freeze());
     }

@@ -3,7 +3,7 @@
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
 //! blocks), `upload` (serving), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
-//! (BEP 10 and BEP 9), `trackers` and `signalling`, `relay` and
+//! (BEP 10 and BEP 9), `pex`, `trackers` and `signalling`, `relay` and
 //! `introductions` (signalling by peers), and `tick` (what time brings).
 
 mod connect;
@@ -12,6 +12,8 @@ mod extensions;
 mod figures;
 mod introductions;
 mod messages;
+mod pex;
+mod private;
 mod relay;
 mod signalling;
 mod store;
@@ -34,11 +36,13 @@ use rand::rngs::ChaCha8Rng;
 
 use crate::announce::Socket;
 use crate::connection::Connection;
+use crate::own_address::OwnAddress;
+use crate::peer_set::{PeerSet, Source};
 use crate::slab::{Key, Slab};
 use crate::torrent::{Content, Torrent};
 use crate::{
     AddTorrent, AddTorrentError, Config, ConnectionId, DisconnectReason, Event, Input, JobId,
-    Output, SocketId, Source, Timestamp, TorrentId, TorrentState,
+    Output, SocketId, Timestamp, TorrentId, TorrentState,
 };
 
 /// Events kept for a user that does not read them; the oldest go first.
@@ -66,6 +70,8 @@ pub(crate) struct Context {
     pub outputs: VecDeque<Output>,
     pub events: VecDeque<Event>,
     pub jobs: Slab<Job>,
+    /// Where we are, as peers say.
+    pub own_address: OwnAddress,
     /// Bytes of blocks that the store has been given and not written.
     pub storing: usize,
     /// Bytes of blocks asked for and not come.
@@ -115,6 +121,7 @@ impl Session {
                 outputs: VecDeque::new(),
                 events: VecDeque::new(),
                 jobs: Slab::new(),
+                own_address: OwnAddress::default(),
                 storing: 0,
                 requested: 0,
                 held_back: false,
@@ -141,18 +148,25 @@ impl Session {
             return Err(AddTorrentError::ShuttingDown);
         }
         let (info_hash, name, info) = match add.source {
-            Source::Info(info) => (info.info_hash(), Some(info.name().to_owned()), Some(info)),
-            Source::Magnet { info_hash, name } => (info_hash, name, None),
+            crate::Source::Info(info) => {
+                (info.info_hash(), Some(info.name().to_owned()), Some(info))
+            }
+            crate::Source::Magnet { info_hash, name } => (info_hash, name, None),
         };
         if self.by_hash.contains_key(&info_hash) {
             return Err(AddTorrentError::Duplicate(info_hash));
         }
         let id = TorrentId(self.next_torrent);
         self.next_torrent += 1;
-        let mut torrent = Torrent::new(info_hash, name, add.existing, now);
-        for peer in add.peers {
-            torrent.peer_set.add(peer);
+        let mut peer_set = PeerSet::new(self.cx.config.peer_id, self.cx.config.listen_port);
+        if let Some(own) = self.cx.own_address.get() {
+            peer_set.set_own(own);
         }
+        let private = info.as_ref().is_some_and(|info| info.is_private());
+        for peer in add.peers.into_iter().filter(|_| !private) {
+            peer_set.add(peer, Source::User);
+        }
+        let torrent = Torrent::new(info_hash, name, add.existing, peer_set, now);
         self.torrents.insert(id, torrent);
         self.by_hash.insert(info_hash, id);
         self.add_trackers(id, add.trackers);
@@ -169,14 +183,16 @@ impl Session {
         self.leave(torrent);
     }
 
-    /// Adds TCP peers to the peer set of a torrent.
+    /// Adds TCP peers to the peer set of a torrent. Nothing happens where the torrent is private:
+    /// its peers come from its trackers alone (BEP 27).
     pub fn add_peers(&mut self, torrent: TorrentId, peers: &[SocketAddr], now: Timestamp) {
         self.cx.now = now;
-        let Some(torrent) = self.torrents.get_mut(&torrent) else {
+        let torrent = self.torrents.get_mut(&torrent);
+        let Some(torrent) = torrent.filter(|torrent| !torrent.is_private()) else {
             return;
         };
         for peer in peers {
-            torrent.peer_set.add(*peer);
+            torrent.peer_set.add(*peer, Source::User);
         }
         self.next_tick = Some(now);
     }

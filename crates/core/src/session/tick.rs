@@ -157,6 +157,7 @@ impl Session {
             TorrentState::Metadata | TorrentState::Downloading | TorrentState::Seeding => {
                 self.tick_trackers(id);
                 self.dial(id);
+                self.exchange_peers(id);
                 self.introduce_peers(id);
                 self.seek_introductions(id);
             }

@@ -8,6 +8,7 @@ use rand::RngExt;
 use super::{Job, Session};
 use crate::announce::{Batch, Socket, SocketState, Tracker};
 use crate::connection::Stage;
+use crate::peer_set::Source;
 use crate::{ConnectionId, Event, JobId, Output, SocketId, TorrentId, TrackerStatus};
 
 /// Trackers of one torrent that are used; a `.torrent` may name thousands.
@@ -215,7 +216,7 @@ impl Session {
             incomplete: response.incomplete,
         });
         for peer in response.peers {
-            torrent.peer_set.add(peer);
+            torrent.peer_set.add(peer, Source::Tracker);
         }
         self.dial(id);
     }

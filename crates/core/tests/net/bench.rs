@@ -188,9 +188,21 @@ impl Bench {
         let handshake = ExtendedHandshake {
             m: extensions.collect(),
             port,
+            metadata_size: u32::try_from(self.info.raw().len()).ok(),
             ..ExtendedHandshake::default()
         };
         self.say_extended(remote, HANDSHAKE_ID, &handshake.encode());
+    }
+
+    /// The addresses that the session has begun to dial since the last time.
+    pub fn dialled(&mut self) -> Vec<(ConnectionId, SocketAddr)> {
+        self.asked(|output| match output {
+            Output::Dial {
+                connection,
+                address,
+            } => Some((*connection, *address)),
+            _ => None,
+        })
     }
 
     pub fn say_extended(&mut self, remote: Remote, id: u8, payload: &[u8]) {

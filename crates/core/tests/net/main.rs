@@ -2,4 +2,6 @@
 //! the test.
 
 mod bench;
+mod pex;
+mod private;
 mod relay;

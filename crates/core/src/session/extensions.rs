@@ -68,7 +68,6 @@ impl Session {
             port: self.cx.config.listen_port,
             your_ip: address.map(|address| address.ip()),
             upload_only: torrent.is_complete(),
-            ..ExtendedHandshake::default()
         };
         EncodedHandshake(handshake.encode())
     }

@@ -76,10 +76,11 @@ class ClientOfPage implements Client {
     const known = await readSource(source, options.signal);
     this.#check();
     const trackers = this.#allTrackers(options.trackers);
+    const webSeeds = options.webSeeds ?? [];
     return this.#enter((torrent) =>
       typeof known === 'string'
-        ? this.#worker.call('addMagnet', [torrent, known, trackers])
-        : this.#worker.call('addTorrentFile', [torrent, known, trackers]),
+        ? this.#worker.call('addMagnet', [torrent, known, trackers, webSeeds])
+        : this.#worker.call('addTorrentFile', [torrent, known, trackers, webSeeds]),
     );
   }
 
@@ -92,7 +93,16 @@ class ClientOfPage implements Client {
     const trackers = this.#allTrackers(options.trackers);
     const pieceLength = options.pieceLength ?? 0;
     return this.#enter(
-      (torrent) => this.#worker.call('seed', [torrent, blobs, paths, name, pieceLength, trackers]),
+      (torrent) =>
+        this.#worker.call('seed', [
+          torrent,
+          blobs,
+          paths,
+          name,
+          pieceLength,
+          trackers,
+          options.webSeeds ?? [],
+        ]),
       options.onProgress,
     );
   }

@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'network'
   /** A tracker cannot be reached, or refuses. */
   | 'tracker'
+  /** A web seed cannot be used, or sent bad data. */
+  | 'web-seed'
   /** Another tab of this site holds the torrent's stored data. */
   | 'in-use'
   /** The torrent was removed. */

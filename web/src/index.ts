@@ -17,6 +17,7 @@ export type {
   TorrentFile,
   TorrentState,
   TrackerInfo,
+  WebSeedInfo,
 } from './types.js';
 
 /**

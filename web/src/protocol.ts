@@ -1,7 +1,7 @@
 /** What the page and its Worker say to each other. */
 
 import type { ErrorCode } from './error.js';
-import type { PeerInfo, Storage, TorrentState, TrackerInfo } from './types.js';
+import type { PeerInfo, Storage, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
 
 /** From the page to the Worker. */
 export type Command =
@@ -24,8 +24,8 @@ export type Accepted = [infoHash: string, name: string, magnet: string];
 
 /** What the page asks of the Worker and waits for. The first argument is the page's number for the torrent. */
 export interface Calls {
-  addTorrentFile: (torrent: number, bytes: Uint8Array, trackers: string[]) => Accepted;
-  addMagnet: (torrent: number, link: string, trackers: string[]) => Accepted;
+  addTorrentFile: (torrent: number, bytes: Uint8Array, trackers: string[], webSeeds: string[]) => Accepted;
+  addMagnet: (torrent: number, link: string, trackers: string[], webSeeds: string[]) => Accepted;
   seed: (
     torrent: number,
     files: Blob[],
@@ -33,6 +33,7 @@ export interface Calls {
     name: string,
     pieceLength: number,
     trackers: string[],
+    webSeeds: string[],
   ) => Accepted;
   remove: (torrent: number, deleteData: boolean) => void;
   read: (torrent: number, offset: number, length: number) => Uint8Array<ArrayBuffer>;
@@ -57,7 +58,7 @@ export interface Metadata {
   magnet: string;
 }
 
-/** The figures of a torrent, its peers and trackers. */
+/** The figures of a torrent, its peers, trackers and web seeds. */
 export interface Figures {
   state: TorrentState;
   verified: number;
@@ -68,6 +69,7 @@ export interface Figures {
   uploadRate: number;
   peers: PeerInfo[];
   trackers: TrackerInfo[];
+  webSeeds: WebSeedInfo[];
 }
 
 /** What happens to a torrent. */

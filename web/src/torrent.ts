@@ -14,6 +14,7 @@ import type {
   TorrentFile,
   TorrentState,
   TrackerInfo,
+  WebSeedInfo,
 } from './types.js';
 
 /** A promise and its ends. One that nobody waits for may be rejected without notice. */
@@ -47,6 +48,7 @@ export class TorrentOfClient implements Torrent {
   uploaded = 0;
   peers: PeerInfo[] = [];
   trackers: TrackerInfo[] = [];
+  webSeeds: WebSeedInfo[] = [];
   storage: Storage | 'files' = 'memory';
   error: BrackishError | null = null;
   magnet = '';

@@ -30,6 +30,8 @@ export interface ClientOptions {
 export interface AddOptions {
   /** Trackers for this torrent, besides its own and the client's. */
   trackers?: string[];
+  /** HTTP servers that have the files (BEP 19), besides the torrent's own; they must allow this site (CORS). */
+  webSeeds?: string[];
   /** Ends the loading of a `.torrent` from a URL. */
   signal?: AbortSignal;
 }
@@ -42,6 +44,8 @@ export interface SeedOptions {
   pieceLength?: number;
   /** Trackers that the torrent and its magnet link carry, besides the client's. */
   trackers?: string[];
+  /** HTTP servers that have the files (BEP 19), for the torrent and its magnet link to carry. */
+  webSeeds?: string[];
   /** Told from 0 to 1 while the files are hashed. */
   onProgress?: (fraction: number) => void;
 }
@@ -130,13 +134,15 @@ export interface Torrent {
   readonly peers: PeerInfo[];
   /** How each tracker stands. */
   readonly trackers: TrackerInfo[];
+  /** How each web seed stands. */
+  readonly webSeeds: WebSeedInfo[];
   /** Where its data is kept: `files` for a torrent seeded from the page's own files. */
   readonly storage: Storage | 'files';
   /** The error that stopped it, if one did. */
   readonly error: BrackishError | null;
-  /** The magnet link, with the trackers. */
+  /** The magnet link, with the trackers and web seeds. */
   readonly magnet: string;
-  /** The `.torrent`, with the trackers; `null` before the metadata. */
+  /** The `.torrent`, with the trackers and web seeds; `null` before the metadata. */
   readonly torrentFile: Uint8Array | null;
   /** Resolves once the files are known. Rejects when the torrent is removed before. */
   readonly ready: Promise<void>;
@@ -160,7 +166,7 @@ export interface TorrentEvents {
   done: void;
   /** The peers, or their figures, changed. */
   peers: PeerInfo[];
-  /** Something that a person may want to know (a tracker cannot be reached); all goes on. */
+  /** Something that a person may want to know (a tracker or web seed cannot be reached); all goes on. */
   warning: BrackishError;
   /** The torrent cannot go on. */
   error: BrackishError;
@@ -222,4 +228,18 @@ export interface TrackerInfo {
   readonly status: 'pending' | 'working' | 'failed';
   /** Where it failed: why, in words. */
   readonly message: string;
+}
+
+/** How a web seed (BEP 19) stands. */
+export interface WebSeedInfo {
+  /** Its URL, as the torrent has it. */
+  readonly url: string;
+  /** Nothing is asked of it, it sends, it failed and is tried again later, or is not asked any more. */
+  readonly status: 'idle' | 'fetching' | 'resting' | 'dropped';
+  /** Where it failed: why, in words. */
+  readonly message: string;
+  /** Payload bytes per second. */
+  readonly downloadRate: number;
+  /** Payload bytes received from it. */
+  readonly downloaded: number;
 }

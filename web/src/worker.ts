@@ -4,8 +4,9 @@
  */
 
 import init, { Engine } from 'brackish-engine';
+import { Fetches } from './fetches.js';
 import type { Command, Fault, Message, TorrentNews } from './protocol.js';
-import type { PeerInfo, TorrentState, TrackerInfo } from './types.js';
+import type { PeerInfo, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
 
 /** Seconds between two sets of figures. */
 const TICK = 0.5;
@@ -98,6 +99,9 @@ turn.port1.onmessage = () => turns.shift()?.();
 
 let peers: PeerInfo[] = [];
 let trackers: TrackerInfo[] = [];
+let webSeeds: WebSeedInfo[] = [];
+
+const fetches = new Fetches(() => engine);
 
 /** What the engine calls; see `host.rs`. */
 const host = {
@@ -107,6 +111,11 @@ const host = {
   applyAnswer: (connection: number, answer: string) =>
     page.postMessage({ type: 'applyAnswer', connection, answer }),
   closeConnection: (connection: number) => page.postMessage({ type: 'closeConnection', connection }),
+
+  fetch: (fetch: number, url: string, begin: number, end: number, length: number) =>
+    fetches.fetch(fetch, url, begin, end, length),
+  pauseFetch: (fetch: number, paused: boolean) => fetches.pause(fetch, paused),
+  cancelFetch: (fetch: number) => fetches.cancel(fetch),
 
   hashed: (torrent: number, fraction: number) => tell(torrent, { news: 'hashed', fraction }),
   metadata: (
@@ -134,6 +143,10 @@ const host = {
   tracker: (url: string, status: TrackerInfo['status'], message: string) => {
     trackers.push({ url, status, message });
   },
+  webSeed: (url: string, status: WebSeedInfo['status'], message: string, figures: Float64Array) => {
+    const [downloadRate = 0, downloaded = 0] = figures;
+    webSeeds.push({ url, status, message, downloadRate, downloaded });
+  },
   figures: (torrent: number, state: TorrentState, figures: Float64Array) => {
     const [verified = 0, checkedPieces = 0, downloaded = 0, uploaded = 0, downloadRate = 0, uploadRate = 0] =
       figures;
@@ -149,10 +162,12 @@ const host = {
         uploadRate,
         peers,
         trackers,
+        webSeeds,
       },
     });
     peers = [];
     trackers = [];
+    webSeeds = [];
   },
   warning: (torrent: number, code: Fault['code'], message: string) =>
     tell(torrent, { news: 'warning', fault: { code, message } }),

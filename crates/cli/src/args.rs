@@ -117,7 +117,8 @@ pub struct SeedArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     brackish create film.mkv --announce wss://tracker.example.org\n  \
-    brackish create photos/ -o photos.torrent --piece-length 1M")]
+    brackish create photos/ -o photos.torrent --piece-length 1M\n  \
+    brackish create film.mkv --web-seed https://example.org/films/")]
 pub struct CreateArgs {
     /// The file or folder.
     #[arg(value_name = "PATH")]
@@ -128,6 +129,12 @@ pub struct CreateArgs {
     /// Announce URL of a tracker; repeatable, each its own tier.
     #[arg(long, value_name = "URL", value_parser = parse_tracker)]
     pub announce: Vec<String>,
+    /// URL of an HTTP server that has the file, or the folder (BEP 19); repeatable.
+    ///
+    /// A file is at the URL itself, or under its name where the URL ends in a slash; a folder is
+    /// below the URL.
+    #[arg(long, value_name = "URL", value_parser = parse_web_seed)]
+    pub web_seed: Vec<String>,
     /// Bytes in a piece, a power of two from 16K to 512M [default: by the size].
     #[arg(long, value_name = "N", value_parser = parse_piece_length)]
     pub piece_length: Option<u32>,
@@ -235,6 +242,14 @@ fn parse_tracker(text: &str) -> Result<String, String> {
         _ => Err(
             "expected a URL that begins with ws://, wss://, http://, https:// or udp://".to_owned(),
         ),
+    }
+}
+
+fn parse_web_seed(text: &str) -> Result<String, String> {
+    if brackish_wire::web_seed::is_web_seed(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a URL that begins with http:// or https://".to_owned())
     }
 }
 

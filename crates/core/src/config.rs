@@ -63,6 +63,8 @@ pub struct AddTorrent {
     /// (`http`, `https` and `udp` where `Config::tcp` is false, `ws` and `wss` where
     /// `Config::webrtc` is false).
     pub trackers: Vec<Vec<String>>,
+    /// HTTP servers that have the files (BEP 19): `http:` and `https:` URLs; others are left out.
+    pub web_seeds: Vec<String>,
     /// TCP peers to try at once. Passed over where the torrent is private (BEP 27); for a magnet link
     /// that is known with the metadata, and they are let go then.
     pub peers: Vec<SocketAddr>,

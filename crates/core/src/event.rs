@@ -95,6 +95,17 @@ pub enum Event {
         /// In words.
         reason: String,
     },
+    /// A web seed did not send what it was asked for, or sent bad data.
+    WebSeedFailed {
+        /// For which torrent.
+        torrent: TorrentId,
+        /// Its URL, as the torrent has it.
+        url: String,
+        /// In words.
+        reason: String,
+        /// It is not asked any more; else it is tried again by itself.
+        dropped: bool,
+    },
     /// The store failed. The torrent downloads no more; verified pieces are still served.
     StorageFailed {
         /// Of which torrent.

@@ -1,5 +1,7 @@
 //! What a driver tells the session.
 
+use std::time::Duration;
+
 use brackish_wire::Bitfield;
 use brackish_wire::tracker::AnnounceResponse;
 use bytes::Bytes;
@@ -84,6 +86,22 @@ pub enum Input<'a> {
         result: Result<[u8; 20], StorageError>,
     },
 
+    /// Bytes came in answer to a [`Output::Fetch`](crate::Output::Fetch), cut anywhere: those of its
+    /// range, from the beginning of the range on.
+    Fetched {
+        /// Which.
+        job: JobId,
+        /// At least one byte.
+        data: &'a [u8],
+    },
+    /// A [`Output::Fetch`](crate::Output::Fetch) ended, or failed. Nothing more is said of it.
+    FetchEnded {
+        /// Which.
+        job: JobId,
+        /// Whether all of the range came.
+        result: Result<(), FetchError>,
+    },
+
     /// A WebSocket to a tracker is open.
     SocketOpened {
         /// Which.
@@ -135,6 +153,45 @@ pub enum StorageError {
     Failed {
         /// The file or folder.
         place: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// Why a web seed did not send what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// It answered with another status than 206 (or 200 to a request for all of a file).
+    #[error("HTTP status {code}")]
+    Status {
+        /// The status.
+        code: u16,
+        /// For how long it wants to be left alone (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
+    /// It sends whole files only.
+    #[error("it does not serve parts of files")]
+    NoRanges,
+    /// It sent another part than it was asked for.
+    #[error("it sent another part of the file than was asked for")]
+    WrongRange,
+    /// Its file has another length than the torrent's.
+    #[error("its file has {actual} bytes, and not {expected}")]
+    WrongLength {
+        /// Bytes of its file.
+        actual: u64,
+        /// Bytes of the torrent's file.
+        expected: u64,
+    },
+    /// It cannot be reached, broke off or took too long.
+    #[error("{reason}")]
+    Failed {
+        /// In words.
+        reason: String,
+    },
+    /// The URL cannot be fetched at all, now or later.
+    #[error("{reason}")]
+    Unusable {
         /// In words.
         reason: String,
     },

@@ -35,13 +35,16 @@ mod slab;
 mod stats;
 mod time;
 mod torrent;
+mod web_seed;
 
 pub use config::{AddTorrent, AddTorrentError, Config, Existing, Source};
 pub use event::{DisconnectReason, Event};
-pub use input::{AcceptError, Input, Presence, StorageError};
+pub use input::{AcceptError, FetchError, Input, Presence, StorageError};
 pub use output::Output;
 pub use session::Session;
-pub use stats::{PeerStats, TorrentState, TorrentStats, TrackerStats, TrackerStatus};
+pub use stats::{
+    PeerStats, TorrentState, TorrentStats, TrackerStats, TrackerStatus, WebSeedStats, WebSeedStatus,
+};
 pub use time::Timestamp;
 
 /// A torrent of one session. Never reused within it.
@@ -63,7 +66,7 @@ impl ConnectionId {
     }
 }
 
-/// A job that the driver does for the session: a read, a write, a hash or an announce.
+/// A job that the driver does for the session: a read, a write, a hash, a fetch or an announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub(crate) u64);
 

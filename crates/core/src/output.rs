@@ -1,6 +1,7 @@
 //! What the session tells the driver to do.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use brackish_wire::PieceIndex;
@@ -104,6 +105,36 @@ pub enum Output {
         torrent: TorrentId,
         /// Which piece.
         piece: PieceIndex,
+    },
+
+    /// Fetch a part of a file from a web seed over HTTP (BEP 19), redirects followed; answered by
+    /// `Fetched` as it comes and then `FetchEnded`. Where the range is the whole file, an answer
+    /// with all of it (status 200) is as good. The driver gives up on a server that takes longer
+    /// than 30 seconds to answer; once it answers, the session watches over it.
+    Fetch {
+        /// Which job.
+        job: JobId,
+        /// For which torrent.
+        torrent: TorrentId,
+        /// `http:` or `https:`.
+        url: String,
+        /// Bytes of the file; not empty.
+        range: Range<u64>,
+        /// How long the file is.
+        file_length: u64,
+    },
+    /// Hold the stream of a fetch, or let it go on: nothing of it is read from the network while it
+    /// is held, but for what is on its way already.
+    PauseFetch {
+        /// Which.
+        job: JobId,
+        /// Whether to hold it.
+        paused: bool,
+    },
+    /// End a fetch. No input about it matters any more.
+    CancelFetch {
+        /// Which.
+        job: JobId,
     },
 
     /// Open a WebSocket to a tracker; answered by `SocketOpened` or `SocketClosed`.

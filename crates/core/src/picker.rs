@@ -237,6 +237,46 @@ impl Picker {
         chosen
     }
 
+    /// Up to `most` pieces next to each other, none of them begun, of what `has` has: to be asked
+    /// for as one. They go on from `next` unless a rarer piece is elsewhere.
+    pub fn run(
+        &self,
+        has: &Bitfield,
+        next: Option<u32>,
+        most: u32,
+        rng: &mut impl Rng,
+    ) -> VecDeque<u32> {
+        let is_free = |piece: u32| {
+            piece < self.lengths.piece_count() && has.get(piece) && self.rarity.contains(piece)
+        };
+        let order = self.rarity.order();
+        let Some(rarest) = order.iter().copied().find(|piece| has.get(*piece)) else {
+            return VecDeque::new();
+        };
+        let as_rare =
+            |piece: u32| self.rarity.availability(piece) <= self.rarity.availability(rarest);
+        let mut first = match next.filter(|next| is_free(*next) && as_rare(*next)) {
+            Some(next) => next,
+            None => {
+                let mut first = self.next_piece(has, rng).unwrap_or(rarest);
+                // From the beginning of the gap that it lies in, so that no small ones are left.
+                for _ in 1..most {
+                    let Some(before) = first.checked_sub(1).filter(|piece| is_free(*piece)) else {
+                        break;
+                    };
+                    first = before;
+                }
+                first
+            }
+        };
+        let mut run = VecDeque::new();
+        while run.len() < most as usize && is_free(first) {
+            run.push_back(first);
+            first += 1;
+        }
+        run
+    }
+
     /// Whether the piece has blocks that are free.
     fn is_to_be_had(&self, piece: u32) -> bool {
         self.open.contains(&piece) || self.rarity.contains(piece)

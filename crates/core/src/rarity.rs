@@ -48,6 +48,14 @@ impl Rarity {
         &self.order
     }
 
+    /// How many peers have the piece.
+    pub fn availability(&self, piece: u32) -> u32 {
+        self.availability
+            .get(piece as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
     pub fn contains(&self, piece: u32) -> bool {
         self.position[piece as usize] != ABSENT
     }

@@ -48,8 +48,12 @@ pub struct TorrentStats {
     pub upload_rate: u64,
     /// Payload bytes sent to web peers; the rest of `uploaded` went by TCP.
     pub uploaded_webrtc: u64,
-    /// Payload bytes received from web peers; the rest of `downloaded` came by TCP.
+    /// Payload bytes received from web peers; what neither these nor web seeds sent came by TCP.
     pub downloaded_webrtc: u64,
+    /// Payload bytes received from web seeds; they are no part of `downloaded_webrtc`.
+    pub downloaded_web_seeds: u64,
+    /// Web seeds that are asked, or will be again.
+    pub web_seeds: usize,
     /// Connected TCP peers.
     pub tcp_peers: usize,
     /// Connected web peers.
@@ -113,4 +117,32 @@ pub enum TrackerStatus {
     Working,
     /// It failed, in words.
     Failed(String),
+}
+
+/// The figures of one web seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebSeedStats {
+    /// Its URL, as the torrent has it.
+    pub url: String,
+    /// What it is doing.
+    pub status: WebSeedStatus,
+    /// Payload bytes received from it.
+    pub downloaded: u64,
+    /// Payload bytes per second.
+    pub download_rate: u64,
+    /// Blocks asked of it and not come.
+    pub requests: usize,
+}
+
+/// What a web seed is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebSeedStatus {
+    /// Nothing is asked of it.
+    Idle,
+    /// It sends.
+    Fetching,
+    /// It failed, in words, and is asked again later.
+    Resting(String),
+    /// It failed, in words, and is not asked any more.
+    Dropped(String),
 }

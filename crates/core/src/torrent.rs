@@ -17,6 +17,7 @@ use crate::pex::Log;
 use crate::picker::Picker;
 use crate::rarity::Rarity;
 use crate::relay::Relay;
+use crate::web_seed::WebSeed;
 use crate::{ConnectionId, Existing, Timestamp, TorrentState};
 
 /// Peers that left of which the session still knows who they were, to ban them if their data
@@ -43,6 +44,7 @@ pub(crate) struct Torrent {
     pub banned_ids: BTreeSet<PeerId>,
     pub departed: VecDeque<(ConnectionId, PeerId, Option<SocketAddr>)>,
     pub trackers: Vec<Tracker>,
+    pub web_seeds: Vec<WebSeed>,
     /// Offers sent to trackers and not answered.
     pub offers: BTreeMap<[u8; 20], ConnectionId>,
     pub relay: Relay,
@@ -51,6 +53,7 @@ pub(crate) struct Torrent {
     pub down: Meter,
     pub up: Meter,
     pub down_webrtc: u64,
+    pub down_web_seeds: u64,
     pub up_webrtc: u64,
     pub wasted: u64,
 }
@@ -104,6 +107,7 @@ impl Torrent {
             banned_ids: BTreeSet::new(),
             departed: VecDeque::new(),
             trackers: Vec::new(),
+            web_seeds: Vec::new(),
             offers: BTreeMap::new(),
             relay: Relay::default(),
             metadata: MetadataFetch::default(),
@@ -111,6 +115,7 @@ impl Torrent {
             down: Meter::default(),
             up: Meter::default(),
             down_webrtc: 0,
+            down_web_seeds: 0,
             up_webrtc: 0,
             wasted: 0,
         }

@@ -29,10 +29,11 @@ mod storage;
 mod torrent;
 mod trackers;
 pub mod verify;
+mod web_seeds;
 
 pub use brackish_core::{
     Event, Existing, PeerStats, StorageError, TorrentId, TorrentState, TorrentStats, TrackerStats,
-    TrackerStatus, Via,
+    TrackerStatus, Via, WebSeedStats, WebSeedStatus,
 };
 pub use config::{Allocation, NodeConfig};
 pub use create::{CreateError, CreateOptions};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use brackish_core::{
     AddTorrent, AddTorrentError, Event, Existing, PeerStats, StorageError, TorrentId, TorrentState,
-    TorrentStats, TrackerStats,
+    TorrentStats, TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, InfoHash};
@@ -94,10 +94,11 @@ impl Torrent {
             });
         }
         let mut peers = add.peers;
-        let (source, mut trackers) = match add.source {
+        let (source, mut trackers, web_seeds) = match add.source {
             Source::Metainfo(metainfo) => (
                 brackish_core::Source::Info(metainfo.info),
                 metainfo.trackers,
+                metainfo.web_seeds,
             ),
             Source::Magnet(magnet) => {
                 peers.extend(resolve(&magnet.peers).await);
@@ -108,6 +109,7 @@ impl Torrent {
                 (
                     source,
                     magnet.trackers.into_iter().map(|url| vec![url]).collect(),
+                    magnet.web_seeds,
                 )
             }
         };
@@ -115,6 +117,7 @@ impl Torrent {
         let session = AddTorrent {
             source,
             trackers,
+            web_seeds,
             peers,
             existing: add.existing,
         };
@@ -203,6 +206,14 @@ impl Torrent {
     pub async fn trackers(&self) -> Vec<TrackerStats> {
         let torrent = self.id();
         self.ask(|reply| Command::Trackers { torrent, reply })
+            .await
+            .unwrap_or_default()
+    }
+
+    /// How each web seed stands.
+    pub async fn web_seeds(&self) -> Vec<WebSeedStats> {
+        let torrent = self.id();
+        self.ask(|reply| Command::WebSeeds { torrent, reply })
             .await
             .unwrap_or_default()
     }

@@ -130,6 +130,8 @@ impl World {
             Output::Announce {
                 job, url, request, ..
             } => self.announce_later(node, job, &url, request),
+            // No torrent here has a web seed.
+            Output::Fetch { .. } | Output::PauseFetch { .. } | Output::CancelFetch { .. } => {}
         }
     }
 
@@ -259,7 +261,8 @@ impl World {
             Event::Metadata { .. }
             | Event::Checked { .. }
             | Event::TrackerAnnounced { .. }
-            | Event::TrackerFailed { .. } => {}
+            | Event::TrackerFailed { .. }
+            | Event::WebSeedFailed { .. } => {}
         }
     }
 

@@ -306,6 +306,7 @@ impl World {
         let add = AddTorrent {
             source,
             trackers: crate::trackers::announce_urls(self.scenario.trackers),
+            web_seeds: Vec::new(),
             peers: node
                 .spec
                 .peers

@@ -13,6 +13,7 @@ use wasm_bindgen::closure::Closure;
 use web_sys::FileSystemDirectoryHandle;
 
 use crate::connections::Connections;
+use crate::fetches::Fetches;
 use crate::host::{Host, Timer, now};
 use crate::socket::{self, Socket};
 use crate::store::{Job, Place, Store, Told};
@@ -26,6 +27,7 @@ pub struct Driver {
     pub(crate) torrents: RefCell<Table<TorrentId, Torrent>>,
     /// Where torrents keep their data, if this page has a file system.
     pub(crate) opfs: Option<FileSystemDirectoryHandle>,
+    pub(crate) fetches: RefCell<Fetches>,
     sockets: RefCell<Table<SocketId, Socket>>,
     timer: RefCell<Timer>,
     /// The message being handed to the session: one buffer for all, so that none is allocated.
@@ -43,6 +45,8 @@ pub struct Torrent {
     pub name: String,
     /// Announce URLs in tiers.
     pub trackers: Vec<Vec<String>>,
+    /// Web seeds.
+    pub web_seeds: Vec<String>,
     /// Where its bytes are to be.
     pub place: Place,
     /// Its files, once known.
@@ -65,6 +69,7 @@ impl Driver {
             connections: RefCell::default(),
             torrents: RefCell::default(),
             opfs,
+            fetches: RefCell::default(),
             sockets: RefCell::default(),
             timer: RefCell::default(),
             inbox: RefCell::default(),
@@ -92,6 +97,15 @@ impl Driver {
         message: &js_sys::ArrayBuffer,
     ) {
         let message = js_sys::Uint8Array::new(message);
+        self.bytes(&message, |data| Input::Received { connection, data });
+    }
+
+    /// Hands the session an input with bytes that are still the script's.
+    pub(crate) fn bytes(
+        &'static self,
+        message: &js_sys::Uint8Array,
+        input: impl for<'b> FnOnce(&'b [u8]) -> Input<'b>,
+    ) {
         let length = message.length() as usize;
         if length > 0 {
             let mut inbox = self.inbox.borrow_mut();
@@ -100,9 +114,7 @@ impl Driver {
             }
             if let Some(data) = inbox.get_mut(..length) {
                 message.copy_to(data);
-                self.session
-                    .borrow_mut()
-                    .handle_input(Input::Received { connection, data }, now());
+                self.session.borrow_mut().handle_input(input(data), now());
             }
         }
         self.pump();
@@ -202,6 +214,29 @@ impl Driver {
             }
             Output::CloseSocket { socket } => {
                 self.sockets.borrow_mut().remove(socket);
+            }
+
+            Output::Fetch {
+                job,
+                url,
+                range,
+                file_length,
+                ..
+            } => {
+                let fetch = self.fetches.borrow_mut().add(job);
+                let (begin, end) = (range.start as f64, range.end as f64);
+                self.host.fetch(fetch, &url, begin, end, file_length as f64);
+            }
+            Output::PauseFetch { job, paused } => {
+                if let Some(fetch) = self.fetches.borrow().number(job) {
+                    self.host.pause_fetch(fetch, paused);
+                }
+            }
+            Output::CancelFetch { job } => {
+                let fetch = self.fetches.borrow_mut().take_number(job);
+                if let Some(fetch) = fetch {
+                    self.host.cancel_fetch(fetch);
+                }
             }
 
             // A page has neither TCP nor UDP, and the session was told so.

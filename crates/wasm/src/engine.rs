@@ -6,7 +6,7 @@ use brackish_core::{AddTorrent, AddTorrentError, Config, Existing, Input, Source
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{Info, InfoBuilder, Metainfo, default_piece_length};
 use brackish_wire::{InfoHash, PeerId};
-use js_sys::{Array, Promise};
+use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Blob, FileSystemDirectoryHandle, MessagePort, RtcDataChannel};
@@ -14,6 +14,7 @@ use web_sys::{Blob, FileSystemDirectoryHandle, MessagePort, RtcDataChannel};
 use crate::channel::Channel;
 use crate::driver::{Driver, Torrent};
 use crate::fault::Fault;
+use crate::fetches::read_error;
 use crate::host::{Host, milliseconds, now};
 use crate::report::{hex, magnet};
 use crate::seed::piece_hashes;
@@ -99,27 +100,35 @@ impl Engine {
         key: u32,
         bytes: &[u8],
         trackers: Vec<String>,
+        web_seeds: Vec<String>,
     ) -> Result<Array, JsValue> {
         let metainfo =
             Metainfo::from_bytes(bytes).map_err(|error| bad_torrent(error.to_string()))?;
         let tiers = with_trackers(metainfo.trackers, trackers);
+        let web_seeds = with_urls(metainfo.web_seeds, web_seeds);
         let place = self.place();
-        Ok(self
-            .driver
-            .add(key, Known::Info(metainfo.info), tiers, place)?)
+        let known = Known::Info(metainfo.info);
+        Ok(self.driver.add(key, known, tiers, web_seeds, place)?)
     }
 
     /// Takes part in the torrent of a magnet link or info-hash, as
     /// [`add_torrent_file`](Self::add_torrent_file) does; the promise comes once it is known
     /// whether an earlier visit left the metadata.
     #[wasm_bindgen(js_name = addMagnet)]
-    pub fn add_magnet(&self, key: u32, link: String, trackers: Vec<String>) -> Promise {
+    pub fn add_magnet(
+        &self,
+        key: u32,
+        link: String,
+        trackers: Vec<String>,
+        web_seeds: Vec<String>,
+    ) -> Promise {
         let driver = self.driver;
         let place = self.place();
         future_to_promise(async move {
             let magnet = read_magnet(&link)?;
             let tiers = magnet.trackers.into_iter().map(|url| vec![url]).collect();
             let tiers = with_trackers(tiers, trackers);
+            let web_seeds = with_urls(magnet.web_seeds, web_seeds);
             let stored = match &driver.opfs {
                 Some(folder) => stored_info(folder, magnet.info_hash).await,
                 None => None,
@@ -128,13 +137,14 @@ impl Engine {
                 Some(info) => Known::Info(Arc::new(info)),
                 None => Known::Magnet(magnet.info_hash, magnet.name),
             };
-            Ok(driver.add(key, known, tiers, place)?.into())
+            Ok(driver.add(key, known, tiers, web_seeds, place)?.into())
         })
     }
 
     /// Makes a torrent of files and seeds it. `paths` are the files' in the torrent; one file with
     /// an empty `name` is a torrent of one file, else `name` is the folder's. `piece_length` 0
     /// chooses. Returns what [`add_torrent_file`](Self::add_torrent_file) does.
+    #[expect(clippy::too_many_arguments, reason = "a script cannot pass structures")]
     pub fn seed(
         &self,
         key: u32,
@@ -143,6 +153,7 @@ impl Engine {
         name: String,
         piece_length: u32,
         trackers: Vec<String>,
+        web_seeds: Vec<String>,
     ) -> Promise {
         let driver = self.driver;
         future_to_promise(async move {
@@ -174,7 +185,8 @@ impl Engine {
             let files = files.into_iter().map(|(_, file)| file).collect();
             let tiers = with_trackers(Vec::new(), trackers);
             let known = Known::Info(Arc::new(info));
-            Ok(driver.add(key, known, tiers, Place::Files(files))?.into())
+            let place = Place::Files(files);
+            Ok(driver.add(key, known, tiers, web_seeds, place)?.into())
         })
     }
 
@@ -255,6 +267,26 @@ impl Engine {
         self.driver.connection_lost(connection as u64, reason);
     }
 
+    /// Bytes of a fetch came.
+    pub fn fetched(&self, fetch: u32, data: &Uint8Array) {
+        self.driver.fetched(fetch, data);
+    }
+
+    /// A fetch ended. Without `kind` all went well; else see
+    /// [`read_error`](crate::fetches::read_error).
+    #[wasm_bindgen(js_name = fetchEnded)]
+    pub fn fetch_ended(
+        &self,
+        fetch: u32,
+        kind: Option<String>,
+        number: f64,
+        other: f64,
+        reason: String,
+    ) {
+        let error = kind.map(|kind| read_error(&kind, number, other, reason));
+        self.driver.fetch_ended(fetch, error);
+    }
+
     /// To be called every so many seconds: tells the page the figures of every torrent, keeps what
     /// was verified, and measures the connections.
     pub fn tick(&self, seconds: f64) {
@@ -317,6 +349,7 @@ impl Driver {
         key: u32,
         known: Known,
         trackers: Vec<Vec<String>>,
+        web_seeds: Vec<String>,
         place: Place,
     ) -> Result<Array, Fault> {
         let existing = match place {
@@ -341,6 +374,7 @@ impl Driver {
         let add = AddTorrent {
             source,
             trackers: trackers.clone(),
+            web_seeds: web_seeds.clone(),
             peers: Vec::new(),
             existing,
         };
@@ -359,6 +393,7 @@ impl Driver {
             info_hash,
             name: name.clone(),
             trackers,
+            web_seeds,
             place,
             info: None,
             store: None,
@@ -417,6 +452,16 @@ fn with_trackers(mut tiers: Vec<Vec<String>>, more: Vec<String>) -> Vec<Vec<Stri
         }
     }
     tiers
+}
+
+/// The URLs of a torrent and those of the page, each once.
+fn with_urls(mut urls: Vec<String>, more: Vec<String>) -> Vec<String> {
+    for url in more {
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
 }
 
 fn listed(files: &[(String, Blob)]) -> Vec<(Vec<String>, u64)> {

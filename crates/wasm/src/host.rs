@@ -25,6 +25,17 @@ extern "C" {
     #[wasm_bindgen(method, js_name = closeConnection)]
     pub fn close_connection(this: &Host, connection: f64);
 
+    /// Fetch bytes `begin` up to, not including, `end` of a file of `length` bytes. Answered by
+    /// `fetched` and `fetchEnded`.
+    #[wasm_bindgen(method)]
+    pub fn fetch(this: &Host, fetch: u32, url: &str, begin: f64, end: f64, length: f64);
+    /// Hold the stream of a fetch, or let it go on.
+    #[wasm_bindgen(method, js_name = pauseFetch)]
+    pub fn pause_fetch(this: &Host, fetch: u32, paused: bool);
+    /// End a fetch.
+    #[wasm_bindgen(method, js_name = cancelFetch)]
+    pub fn cancel_fetch(this: &Host, fetch: u32);
+
     /// How far the hashing of files to seed has come, from 0 to 1.
     #[wasm_bindgen(method)]
     pub fn hashed(this: &Host, torrent: u32, fraction: f64);
@@ -60,6 +71,9 @@ extern "C" {
     /// How one tracker stands; as with peers.
     #[wasm_bindgen(method)]
     pub fn tracker(this: &Host, url: &str, status: &str, message: &str);
+    /// How one web seed stands; as with peers.
+    #[wasm_bindgen(method, js_name = webSeed)]
+    pub fn web_seed(this: &Host, url: &str, status: &str, message: &str, figures: &[f64]);
     /// The figures of one torrent.
     #[wasm_bindgen(method)]
     pub fn figures(this: &Host, torrent: u32, state: &str, figures: &[f64]);

@@ -13,6 +13,7 @@ mod connections;
 mod driver;
 mod engine;
 mod fault;
+mod fetches;
 mod host;
 mod report;
 mod seed;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus};
+use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus, WebSeedStatus};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{FileKind, Info, Metainfo};
 use brackish_wire::{InfoHash, PeerId};
@@ -44,6 +44,7 @@ impl Driver {
         }
         let metainfo = Metainfo {
             trackers: torrent.trackers.clone(),
+            web_seeds: torrent.web_seeds.clone(),
             ..Metainfo::from_info(info.clone())
         };
         let lengths = info.lengths();
@@ -90,6 +91,12 @@ impl Driver {
                 url,
                 reason,
             } => self.warn(torrent, "tracker", format!("{url}: {reason}")),
+            Event::WebSeedFailed {
+                torrent,
+                url,
+                reason,
+                ..
+            } => self.warn(torrent, "web-seed", format!("{url}: {reason}")),
             Event::StorageFailed { torrent, error } => {
                 self.report_figures(torrent);
                 if let Some(key) = self.key(torrent) {
@@ -129,6 +136,16 @@ impl Driver {
                 TrackerStatus::Failed(reason) => ("failed", reason.as_str()),
             };
             self.host.tracker(&tracker.url, status, message);
+        }
+        for seed in session.web_seed_stats(id) {
+            let (status, message) = match &seed.status {
+                WebSeedStatus::Idle => ("idle", ""),
+                WebSeedStatus::Fetching => ("fetching", ""),
+                WebSeedStatus::Resting(reason) => ("resting", reason.as_str()),
+                WebSeedStatus::Dropped(reason) => ("dropped", reason.as_str()),
+            };
+            let figures = [seed.download_rate as f64, seed.downloaded as f64];
+            self.host.web_seed(&seed.url, status, message, &figures);
         }
         let state = match stats.state {
             TorrentState::Metadata => "metadata",
@@ -174,5 +191,6 @@ pub fn magnet(torrent: &Torrent) -> String {
         magnet.name = Some(torrent.name.clone());
     }
     magnet.trackers = torrent.trackers.concat();
+    magnet.web_seeds = torrent.web_seeds.clone();
     magnet.to_string()
 }

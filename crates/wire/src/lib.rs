@@ -20,6 +20,7 @@ pub mod metainfo;
 mod percent;
 mod priority;
 pub mod tracker;
+pub mod web_seed;
 
 pub use bitfield::{Bitfield, BitfieldError};
 pub use fast::{ALLOWED_FAST_PIECES, MAX_ALLOWED_FAST, allowed_fast_set};

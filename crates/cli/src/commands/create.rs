@@ -20,6 +20,7 @@ pub async fn run(args: CreateArgs) -> Result<ExitCode, Failure> {
     let options = CreateOptions {
         piece_length: args.piece_length,
         trackers: args.announce.iter().map(|url| vec![url.clone()]).collect(),
+        web_seeds: args.web_seed.clone(),
         ..CreateOptions::default()
     };
     let mut view = HashingView::new(mode, &args.path.to_string_lossy());
@@ -34,6 +35,7 @@ pub async fn run(args: CreateArgs) -> Result<ExitCode, Failure> {
     let magnet = Magnet {
         name: Some(info.name().to_owned()),
         trackers: args.announce,
+        web_seeds: args.web_seed,
         ..Magnet::new(info.info_hash())
     };
     if args.json {

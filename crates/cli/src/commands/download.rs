@@ -27,7 +27,8 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     let mut trackers = peers::trackers_of(&source);
     trackers.extend(args.peers.trackers.iter().map(String::as_str));
     let named_peers = peers::resolve(&args.peers.peers).await?;
-    let nowhere = trackers.is_empty() && named_peers.is_empty();
+    let nowhere =
+        trackers.is_empty() && named_peers.is_empty() && peers::web_seeds_of(&source).is_empty();
     let node = peers::start_node(&args.peers, trackers).await?;
     let stop = Stop::listen();
     let info_hash = source.info_hash().to_string();

@@ -59,6 +59,14 @@ pub fn trackers_of(source: &Source) -> Vec<&str> {
     }
 }
 
+/// The web seeds that a source names.
+pub fn web_seeds_of(source: &Source) -> &[String] {
+    match source {
+        Source::Metainfo(metainfo) => &metainfo.web_seeds,
+        Source::Magnet(magnet) => &magnet.web_seeds,
+    }
+}
+
 /// The name that a source gives, else its info-hash.
 pub fn name_of(source: &Source) -> String {
     match source {

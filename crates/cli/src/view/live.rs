@@ -92,6 +92,16 @@ impl LiveView {
                     printable(&place)
                 ));
             }
+            NodeEvent::WebSeedFailed {
+                url,
+                reason,
+                dropped,
+                ..
+            } => {
+                let what = if *dropped { ", and is not used" } else { "" };
+                let (url, reason) = (printable(url), printable(reason));
+                self.note(&format!("web seed {url}: {reason}{what}"));
+            }
             _ => {}
         }
     }
@@ -211,6 +221,16 @@ impl LiveView {
             NodeEvent::TrackerFailed { url, reason, .. } => {
                 json::emit(&Event::TrackerFailed { url, reason })
             }
+            NodeEvent::WebSeedFailed {
+                url,
+                reason,
+                dropped,
+                ..
+            } => json::emit(&Event::WebSeedFailed {
+                url,
+                reason,
+                dropped: *dropped,
+            }),
             _ => {}
         }
     }

@@ -62,13 +62,14 @@ fn sentence(stats: &TorrentStats) -> String {
             )
         }
         TorrentState::Downloading | TorrentState::Failed => format!(
-            "{} · {} of {} · {} down · {} up · {}",
+            "{} · {} of {} · {} down · {} up · {}{}",
             percent(stats.verified, stats.total),
             bytes(stats.verified),
             bytes(stats.total),
             rate(stats.download_rate),
             rate(stats.upload_rate),
             peers(stats),
+            web_seeds(stats),
         ),
         TorrentState::Seeding => {
             format!(
@@ -93,6 +94,14 @@ fn peers(stats: &TorrentStats) -> String {
         stats.webrtc_peers,
         stats.tcp_peers
     )
+}
+
+/// ` · 2 web seeds`, if there are any.
+fn web_seeds(stats: &TorrentStats) -> String {
+    match stats.web_seeds as u64 {
+        0 => String::new(),
+        seeds => format!(" · {}", count(seeds, "web seed")),
+    }
 }
 
 /// `1.20 GB served (1.00 GB web, 200 MB TCP)`.

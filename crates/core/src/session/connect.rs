@@ -414,6 +414,9 @@ impl Session {
     /// Ends the connection to a peer that sent bad data, if it is still there, and never speaks to
     /// it again.
     pub(super) fn ban(&mut self, torrent_id: TorrentId, id: ConnectionId) {
+        if id.is_web_seed() {
+            return self.drop_web_seed(torrent_id, id, "it sent bad data".to_owned());
+        }
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
         };

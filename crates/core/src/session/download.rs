@@ -1,7 +1,7 @@
 //! Requests and the blocks that answer them.
 
 use brackish_wire::message::Message;
-use brackish_wire::{BLOCK_LENGTH, BlockRequest};
+use brackish_wire::{BLOCK_LENGTH, BlockRequest, PieceIndex};
 use bytes::{Bytes, BytesMut};
 
 use super::{Job, Session};
@@ -85,14 +85,15 @@ impl Session {
         self.cx.transmit(id, connection, out.freeze());
     }
 
-    /// Asks all peers of a torrent: something became free.
-    pub(super) fn fill_all(&mut self, torrent: TorrentId) {
-        let Some(torrent) = self.torrents.get(&torrent) else {
+    /// Asks all peers and web seeds of a torrent: something became free.
+    pub(super) fn fill_all(&mut self, torrent_id: TorrentId) {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
         for id in torrent.active.clone() {
             self.fill(id);
         }
+        self.fill_web_seeds(torrent_id);
     }
 
     pub(super) fn block_received(&mut self, id: ConnectionId, piece: u32, begin: u32, data: &[u8]) {
@@ -133,6 +134,25 @@ impl Session {
         peer.snubs_us = false;
         peer.rejections = 0;
         peer.pipeline.on_block(self.cx.now.since(asked.at));
+        self.take_block(torrent_id, id, asked.piece, asked.number, request, || {
+            Bytes::copy_from_slice(data)
+        });
+    }
+
+    /// A block that was asked for came, from a peer or a web seed: it is written if it is wanted.
+    pub(super) fn take_block(
+        &mut self,
+        torrent_id: TorrentId,
+        sender: ConnectionId,
+        piece: PieceIndex,
+        number: u32,
+        request: BlockRequest,
+        data: impl FnOnce() -> Bytes,
+    ) {
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let length = u64::from(request.length);
         let Some(content) = torrent
             .content
             .as_mut()
@@ -144,49 +164,52 @@ impl Session {
         let Receipt::Wanted {
             completes_piece,
             cancel,
-        } = content.picker.received(id, asked.piece, asked.number)
+        } = content.picker.received(sender, piece, number)
         else {
             torrent.wasted += length;
             return;
         };
-        let blocks = content.lengths.block_count(asked.piece) as usize;
+        let blocks = content.lengths.block_count(piece) as usize;
         let senders = content
             .senders
-            .entry(piece)
+            .entry(piece.get())
             .or_insert_with(|| vec![None; blocks]);
-        if let Some(sender) = senders.get_mut(asked.number as usize) {
-            *sender = Some(id);
+        if let Some(place) = senders.get_mut(number as usize) {
+            *place = Some(sender);
         }
-        self.cx.storing += data.len();
+        self.cx.storing += request.length as usize;
         let job = self.cx.add_job(Job::Write {
             torrent: torrent_id,
-            length: data.len(),
+            length: request.length as usize,
         });
         self.cx.outputs.push_back(Output::Write {
             job,
             torrent: torrent_id,
-            piece: asked.piece,
-            begin,
-            data: Bytes::copy_from_slice(data),
+            piece,
+            begin: request.begin,
+            data: data(),
         });
         if completes_piece {
             let job = self.cx.add_job(Job::Hash {
                 torrent: torrent_id,
-                piece: asked.piece,
+                piece,
             });
             self.cx.outputs.push_back(Output::Hash {
                 job,
                 torrent: torrent_id,
-                piece: asked.piece,
+                piece,
             });
         }
         if let Some(other) = cancel {
-            self.cancel(other, request);
+            self.cancel(torrent_id, other, request);
         }
     }
 
     /// A block that was asked of two came from the other: this one need not send it.
-    fn cancel(&mut self, id: ConnectionId, request: BlockRequest) {
+    fn cancel(&mut self, torrent: TorrentId, id: ConnectionId, request: BlockRequest) {
+        if id.is_web_seed() {
+            return self.cancel_of_web_seed(torrent, id, request);
+        }
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
         };
@@ -298,8 +321,8 @@ impl Session {
         }
     }
 
-    fn fill_others(&mut self, torrent: TorrentId, except: ConnectionId) {
-        let Some(torrent) = self.torrents.get(&torrent) else {
+    fn fill_others(&mut self, torrent_id: TorrentId, except: ConnectionId) {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
         for id in torrent.active.clone() {
@@ -310,5 +333,6 @@ impl Session {
                 self.fill(id);
             }
         }
+        self.fill_web_seeds(torrent_id);
     }
 }

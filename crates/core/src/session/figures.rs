@@ -3,7 +3,7 @@
 use brackish_wire::Bitfield;
 
 use super::Session;
-use crate::{PeerStats, TorrentId, TorrentStats, TrackerStats, Via};
+use crate::{PeerStats, TorrentId, TorrentStats, TrackerStats, Via, WebSeedStats, WebSeedStatus};
 
 impl Session {
     /// The figures of a torrent.
@@ -30,6 +30,8 @@ impl Session {
             upload_rate: torrent.up.rate(),
             uploaded_webrtc: torrent.up_webrtc,
             downloaded_webrtc: torrent.down_webrtc,
+            downloaded_web_seeds: torrent.down_web_seeds,
+            web_seeds: torrent.web_seeds.iter().filter(|s| !s.dropped).count(),
             tcp_peers: peers().filter(|c| c.via == Via::Tcp).count(),
             webrtc_peers: peers().filter(|c| c.via == Via::WebRtc).count(),
             seeds: peers()
@@ -83,6 +85,26 @@ impl Session {
             status: t.status.clone(),
         };
         torrent.trackers.iter().map(stats).collect()
+    }
+
+    /// The figures of each web seed of a torrent.
+    pub fn web_seed_stats(&self, torrent: TorrentId) -> Vec<WebSeedStats> {
+        let Some(torrent) = self.torrents.get(&torrent) else {
+            return Vec::new();
+        };
+        let stats = |seed: &crate::web_seed::WebSeed| WebSeedStats {
+            url: seed.url.clone(),
+            status: match &seed.fault {
+                Some(fault) if seed.dropped => WebSeedStatus::Dropped(fault.clone()),
+                _ if !seed.runs.is_empty() => WebSeedStatus::Fetching,
+                Some(fault) if seed.failures > 0 => WebSeedStatus::Resting(fault.clone()),
+                _ => WebSeedStatus::Idle,
+            },
+            downloaded: seed.down.total(),
+            download_rate: seed.down.rate(),
+            requests: seed.runs.iter().map(|run| run.wanted().count()).sum(),
+        };
+        torrent.web_seeds.iter().map(stats).collect()
     }
 
     /// The verified pieces of a torrent; `None` before its metadata.

@@ -3,7 +3,7 @@
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
 //! blocks), `upload` (serving), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
-//! (BEP 10 and BEP 9), `pex`, `trackers` and `signalling`, `relay` and
+//! (BEP 10 and BEP 9), `pex`, `web_seeds` (BEP 19), `trackers` and `signalling`, `relay` and
 //! `introductions` (signalling by peers), and `tick` (what time brings).
 
 mod connect;
@@ -21,6 +21,7 @@ mod suggest;
 mod tick;
 mod trackers;
 mod upload;
+mod web_seeds;
 
 pub(crate) use suggest::Suggested;
 
@@ -29,7 +30,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use brackish_wire::metainfo::Info;
-use brackish_wire::{BlockRequest, InfoHash, PieceIndex};
+use brackish_wire::{Bitfield, BlockRequest, InfoHash, PieceIndex};
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -58,6 +59,7 @@ pub struct Session {
     connections: Slab<Connection>,
     sockets: BTreeMap<SocketId, Socket>,
     next_socket: u32,
+    next_web_seed: u32,
     next_tick: Option<Timestamp>,
     shutting_down: bool,
 }
@@ -108,6 +110,10 @@ pub(crate) enum Job {
         torrent: TorrentId,
         tracker: usize,
     },
+    Fetch {
+        torrent: TorrentId,
+        seed: ConnectionId,
+    },
 }
 
 impl Session {
@@ -132,6 +138,7 @@ impl Session {
             connections: Slab::new(),
             sockets: BTreeMap::new(),
             next_socket: 0,
+            next_web_seed: 0,
             next_tick: None,
             shutting_down: false,
         }
@@ -170,6 +177,7 @@ impl Session {
         self.torrents.insert(id, torrent);
         self.by_hash.insert(info_hash, id);
         self.add_trackers(id, add.trackers);
+        self.add_web_seeds(id, add.web_seeds);
         if let Some(info) = info {
             self.open_content(id, info);
         }
@@ -241,6 +249,8 @@ impl Session {
             Input::BlockRead { job, result } => self.block_read(job, result),
             Input::BlockWritten { job, result } => self.block_written(job, result),
             Input::PieceHashed { job, result } => self.piece_hashed(job, result),
+            Input::Fetched { job, data } => self.fetched(job, data),
+            Input::FetchEnded { job, result } => self.fetch_ended(job, result),
             Input::SocketOpened { socket } => self.socket_opened(socket),
             Input::SocketMessage { socket, text } => self.socket_message(socket, text),
             Input::SocketClosed { socket, reason } => self.socket_closed(socket, reason),
@@ -284,6 +294,9 @@ impl Session {
         };
         torrent.name = Some(info.name().to_owned());
         torrent.content = Some(Content::new(info.clone(), &mut self.cx.rng));
+        for seed in &mut torrent.web_seeds {
+            seed.has = Bitfield::full(info.lengths().piece_count());
+        }
         torrent.state = TorrentState::Checking;
         self.cx
             .outputs
@@ -292,6 +305,7 @@ impl Session {
 
     fn leave(&mut self, id: TorrentId) {
         self.announce_stopped(id);
+        self.stop_web_seeds(id);
         for (key, connection) in self
             .connections
             .iter()
@@ -325,7 +339,7 @@ impl Session {
             | Job::Check { torrent, .. }
             | Job::Examine { torrent, .. } => *torrent == id,
             Job::Serve { connection, .. } => self.connections.get((*connection).into()).is_none(),
-            Job::Announce { .. } => false,
+            Job::Announce { .. } | Job::Fetch { .. } => false,
         };
         let jobs: Vec<Key> = self
             .cx
@@ -348,11 +362,12 @@ impl Context {
         JobId((u64::from(key.generation) << 32) | u64::from(key.slot))
     }
 
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(id.into())
+    }
+
     pub fn take_job(&mut self, id: JobId) -> Option<Job> {
-        self.jobs.remove(Key {
-            slot: id.0 as u32,
-            generation: (id.0 >> 32) as u32,
-        })
+        self.jobs.remove(id.into())
     }
 
     /// Hands bytes to the driver.
@@ -363,6 +378,15 @@ impl Context {
             connection: id,
             data,
         });
+    }
+}
+
+impl From<JobId> for Key {
+    fn from(id: JobId) -> Self {
+        Self {
+            slot: id.0 as u32,
+            generation: (id.0 >> 32) as u32,
+        }
     }
 }
 

@@ -124,6 +124,7 @@ impl Session {
         // Half-empty, so that it does not start and stop at each block.
         if self.cx.held_back && self.cx.storing <= self.cx.config.store_budget / 2 {
             self.cx.held_back = false;
+            self.resume_web_seeds();
             for id in self.torrents.keys().copied().collect::<Vec<_>>() {
                 self.fill_all(id);
             }
@@ -226,6 +227,7 @@ impl Session {
     fn finished(&mut self, id: TorrentId) {
         self.cx.events.push_back(Event::Finished { torrent: id });
         self.announce_completed(id);
+        self.stop_web_seeds(id);
         let Some(torrent) = self.torrents.get(&id) else {
             return;
         };
@@ -316,6 +318,7 @@ impl Session {
             return;
         }
         torrent.state = TorrentState::Failed;
+        self.stop_web_seeds(id);
         self.cx
             .events
             .push_back(Event::StorageFailed { torrent: id, error });

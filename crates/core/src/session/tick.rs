@@ -37,10 +37,10 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(150);
 const KEEP_ALIVE: Duration = Duration::from_secs(55);
 
 /// A peer that sends no block for this long while requests are out is snubbing us.
-const SNUB: Duration = Duration::from_secs(10);
+pub(super) const SNUB: Duration = Duration::from_secs(10);
 
 /// A peer that answers no request for this long is of no use.
-const USELESS: Duration = Duration::from_secs(60);
+pub(super) const USELESS: Duration = Duration::from_secs(60);
 
 impl Session {
     pub(super) fn tick(&mut self) {
@@ -49,6 +49,7 @@ impl Session {
         self.tick_sockets();
         for id in self.torrents.keys().copied().collect::<Vec<_>>() {
             self.tick_peers(id);
+            self.tick_web_seeds(id);
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 continue;
             };

@@ -9,18 +9,20 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
-use brackish_core::{ConnectionId, Input, Session, SocketId, Timestamp, Via};
+use brackish_core::{ConnectionId, Input, JobId, Session, SocketId, Timestamp, Via};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::jobs::Jobs;
 use super::tcp::{self, TcpLink};
 use super::torrents::Torrents;
+use super::web_seeds::Fetch;
 use super::webrtc::RtcLink;
 use crate::config::Allocation;
 use crate::rtc::Stack;
 use crate::storage::{Done, HandleCache, Pool};
 use crate::trackers::{Announcer, in_words};
+use crate::web_seeds::WebSeeds;
 
 /// The driver as tasks hold it. Borrowed for the length of a call, never over an await.
 pub(super) type Shared = Rc<RefCell<Driver>>;
@@ -41,6 +43,8 @@ pub(super) struct Driver {
     pub(super) handles: Arc<HandleCache>,
     pub(super) allocation: Allocation,
     pub(super) announcer: Rc<Announcer>,
+    pub(super) web_seeds: Rc<WebSeeds>,
+    pub(super) fetches: HashMap<JobId, Fetch>,
     pub(super) stack: Option<Rc<dyn Stack>>,
     /// Announces, tracker sockets and WebRTC closes under way: what a shutdown waits for.
     pub(super) farewells: usize,
@@ -83,6 +87,8 @@ impl Driver {
             handles: Arc::default(),
             allocation,
             announcer: Rc::new(Announcer::new()),
+            web_seeds: Rc::default(),
+            fetches: HashMap::new(),
             stack,
             farewells: 0,
             wake: Rc::new(Notify::new()),

@@ -10,6 +10,7 @@ pub(crate) mod random;
 mod run;
 mod tcp;
 mod torrents;
+mod web_seeds;
 mod webrtc;
 
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use std::thread;
 
 use brackish_core::{
     AddTorrent, AddTorrentError, Event, PeerStats, StorageError, TorrentId, TorrentStats,
-    TrackerStats,
+    TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, PeerId};
@@ -54,6 +55,10 @@ pub(crate) enum Command {
     Trackers {
         torrent: TorrentId,
         reply: oneshot::Sender<Vec<TrackerStats>>,
+    },
+    WebSeeds {
+        torrent: TorrentId,
+        reply: oneshot::Sender<Vec<WebSeedStats>>,
     },
     Verified {
         torrent: TorrentId,

@@ -106,6 +106,15 @@ impl Driver {
                     self.jobs.close(torrent, &files);
                 }
             }
+            Output::Fetch {
+                job,
+                url,
+                range,
+                file_length,
+                ..
+            } => self.fetch(job, url, range, file_length),
+            Output::PauseFetch { job, paused } => self.pause_fetch(job, paused),
+            Output::CancelFetch { job } => self.cancel_fetch(job),
             Output::OpenSocket { socket, url } => self.open_socket(socket, url),
             Output::SendSocket { socket, text } => self.send_socket(socket, text),
             Output::CloseSocket { socket } => _ = self.sockets.remove(&socket),

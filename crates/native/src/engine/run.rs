@@ -229,6 +229,9 @@ impl Driver {
             Command::Trackers { torrent, reply } => {
                 _ = reply.send(self.session.tracker_stats(torrent))
             }
+            Command::WebSeeds { torrent, reply } => {
+                _ = reply.send(self.session.web_seed_stats(torrent))
+            }
             Command::Verified { torrent, reply } => {
                 _ = reply.send(self.session.verified(torrent).cloned())
             }

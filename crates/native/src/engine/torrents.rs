@@ -133,6 +133,7 @@ fn torrent_of(event: &Event) -> TorrentId {
         | Event::PeerBanned { torrent, .. }
         | Event::TrackerAnnounced { torrent, .. }
         | Event::TrackerFailed { torrent, .. }
+        | Event::WebSeedFailed { torrent, .. }
         | Event::StorageFailed { torrent, .. } => *torrent,
     }
 }
@@ -153,6 +154,8 @@ fn no_stats() -> TorrentStats {
         upload_rate: 0,
         uploaded_webrtc: 0,
         downloaded_webrtc: 0,
+        downloaded_web_seeds: 0,
+        web_seeds: 0,
         tcp_peers: 0,
         webrtc_peers: 0,
         seeds: 0,

@@ -394,6 +394,7 @@ fn identities() -> (TorrentId, Vec<JobId>) {
     let add = AddTorrent {
         source,
         trackers: Vec::new(),
+        web_seeds: Vec::new(),
         peers: Vec::new(),
         existing: Existing::Check,
     };

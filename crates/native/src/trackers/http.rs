@@ -122,7 +122,7 @@ async fn get_once(uri: &Uri, limit: usize) -> Result<Outcome, HttpError> {
 }
 
 /// Where a redirect leads: an absolute URL, or a path on the same server.
-fn resolve(from: &Uri, to: &str) -> Option<Uri> {
+pub(crate) fn resolve(from: &Uri, to: &str) -> Option<Uri> {
     if to.starts_with('/') && !to.starts_with("//") {
         let mut parts = Parts::default();
         parts.scheme = from.scheme().cloned().or(Some(Scheme::HTTP));

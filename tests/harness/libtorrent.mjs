@@ -1,10 +1,10 @@
 // libtorrent through its Python bindings: the one other native client that speaks TCP and WebRTC both.
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { python } from './paths.mjs';
-import { start } from './process.mjs';
+import { run, start } from './process.mjs';
 import { seconds } from './time.mjs';
 
 /**
@@ -27,4 +27,13 @@ export async function libtorrent(scope, torrent, folder, { webrtc = false, seed 
     finished: (within = seconds(90)) => started.event('has every piece', ({ event }) => event === 'finished', within),
     state: () => started.events.findLast(({ event }) => event === 'state'),
   });
+}
+
+/** A `.torrent` of a path, made by libtorrent. */
+export async function libtorrentMakes(scope, path, { webSeeds = [] } = {}) {
+  const file = join(await scope.folder('libtorrent'), 'made.torrent');
+  const script = join(import.meta.dirname, 'libtorrent_make.py');
+  const made = await run(scope, python(), [script, JSON.stringify({ path, file, webSeeds })], { name: 'libtorrent make' });
+  if (made.code !== 0) throw new Error(made.stderr);
+  return { bytes: await readFile(file) };
 }

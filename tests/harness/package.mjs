@@ -81,8 +81,8 @@ class BrackishPage {
     return this.page.evaluate(() => {
       const torrent = window.peer.client.torrents[0];
       if (!torrent) return null;
-      const { state, progress, done, downloaded, uploaded, peers, trackers, error } = torrent;
-      return { state, progress, done, downloaded, uploaded, peers, trackers, error: error?.message };
+      const { state, progress, done, downloaded, uploaded, peers, trackers, webSeeds, error } = torrent;
+      return { state, progress, done, downloaded, uploaded, peers, trackers, webSeeds, error: error?.message };
     });
   }
 

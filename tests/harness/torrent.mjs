@@ -65,17 +65,18 @@ export function readTorrent(bytes) {
 }
 
 /** A single-file `.torrent`, with its info-hash and a magnet link for it. */
-export async function makeTorrent(path, { trackers = [], pieceLength = 256 * 1024, name = basename(path) } = {}) {
+export async function makeTorrent(path, { trackers = [], webSeeds, pieceLength = 256 * 1024, name = basename(path) } = {}) {
   const info = { length: (await stat(path)).size, name, 'piece length': pieceLength, pieces: await pieces(path, pieceLength) };
-  return torrentOf(info, trackers);
+  return torrentOf(info, trackers, webSeeds);
 }
 
 /** A `.torrent` around an info dictionary. */
-export function torrentOf(info, trackers = []) {
+export function torrentOf(info, trackers = [], webSeeds = undefined) {
   const bytes = bencode({
     announce: trackers[0],
     'announce-list': trackers.length ? trackers.map((tracker) => [tracker]) : undefined,
     info,
+    'url-list': webSeeds,
   });
   const infoHash = sha1(bencode(info)).toString('hex');
   const name = encodeURIComponent(String(info.name));

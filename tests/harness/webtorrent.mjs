@@ -43,7 +43,7 @@ class WebTorrentPage {
   }
 
   /** Seeds a file of this machine; returns its info-hash and its `.torrent`. */
-  async seed(path, { trackers, pieceLength }) {
+  async seed(path, { trackers, pieceLength, webSeeds }) {
     const input = await this.page.evaluateHandle(() => {
       const input = document.createElement('input');
       input.type = 'file';
@@ -51,13 +51,14 @@ class WebTorrentPage {
     });
     await input.uploadFile(path);
     const made = await this.page.evaluate(
-      async (input, announce, pieceLength) => {
-        const torrent = await window.peer.seed(input.files[0], { announce, pieceLength });
+      async (input, announce, pieceLength, urlList) => {
+        const torrent = await window.peer.seed(input.files[0], { announce, pieceLength, urlList });
         return { infoHash: torrent.infoHash, bytes: Array.from(torrent.torrentFile), magnet: torrent.magnetURI };
       },
       input,
       trackers,
       pieceLength,
+      webSeeds,
     );
     return { ...made, bytes: Buffer.from(made.bytes) };
   }

@@ -117,6 +117,7 @@ impl Bench {
         let add = AddTorrent {
             source,
             trackers: setup.trackers,
+            web_seeds: Vec::new(),
             peers: setup.peers,
             existing: if setup.has_all {
                 Existing::AllVerified

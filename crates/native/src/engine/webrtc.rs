@@ -194,7 +194,7 @@ async fn write(
     let limit = channel.max_message().min(MAX_MESSAGE);
     let mut pace = Pace::new();
     loop {
-        let Some(message) = link.next_message(limit) else {
+        let Some(message) = link.next_message(limit.min(pace.message())) else {
             link.wake.notified().await;
             continue;
         };

@@ -1,8 +1,6 @@
 // Pages under measurement: `node browser.mjs '{"runs": 3, "size": 268435456}'` prints a line of JSON for each run.
 // Every run has browsers of its own, each with its own profile; runs of what is compared take turns.
 
-import { createRequire } from 'node:module';
-
 import { App } from '../harness/app.mjs';
 import { seed, share, tracker } from '../harness/brackish.mjs';
 import { chromium } from '../harness/browser.mjs';
@@ -15,13 +13,12 @@ import { torrentOf } from '../harness/torrent.mjs';
 import { webtorrentPage } from '../harness/webtorrent.mjs';
 import { channelPair } from './channel.mjs';
 import { cpuOfTree } from './cpu.mjs';
+import { rounds } from './rounds.mjs';
 
-const { runs, size, only } = JSON.parse(process.argv[2]);
+const { runs, size } = JSON.parse(process.argv[2]);
 
 /** As the native benchmark has it. */
 const PIECE_LENGTH = 1024 * 1024;
-
-const say = (line) => console.log(JSON.stringify(line));
 
 /** Each case gives its figures, or several lines of them. */
 const CASES = [
@@ -38,33 +35,6 @@ const CASES = [
 
 const shared = new Scope();
 let file;
-
-async function main() {
-  file = await content(shared, [], { size, pieceLength: PIECE_LENGTH });
-  const chosen = CASES.filter(({ group }) => !only || only === group);
-  say({ versions: await versions() });
-  for (let round = 0; round < runs; round += 1) {
-    for (const { group, name, ours = false, body } of chosen) {
-      const scope = new Scope();
-      try {
-        for (const figures of [await body(scope)].flat()) say({ group, name, ours, ...figures });
-      } catch (error) {
-        scope.showLogs();
-        say({ group, name, ours, failure: error.message });
-      } finally {
-        await scope.close();
-      }
-    }
-  }
-}
-
-async function versions() {
-  const scope = new Scope();
-  const { browser } = await chromium(scope);
-  const version = (await browser.version()).split('/').at(-1);
-  await scope.close();
-  return { chromium: version, webtorrent: createRequire(import.meta.url)('webtorrent/package.json').version };
-}
 
 async function channel(scope, worker) {
   const pair = await channelPair(scope);
@@ -193,7 +163,8 @@ const cpuOf = ({ browser }) => cpuOfTree(browser.process().pid);
 const rate = (took) => size / 1e6 / took;
 
 try {
-  await main();
+  file = await content(shared, [], { size, pieceLength: PIECE_LENGTH });
+  await rounds(runs, CASES);
 } finally {
   await shared.close();
 }

@@ -1,28 +1,16 @@
-//! Pages: `tests/bench/browser.mjs` runs them and prints a line of JSON for each run, which is
-//! tabulated here.
+//! Pages: the data channel alone, page to page, node to page, and adding a file to seed.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::Result;
 
+use super::driver::{self, Group};
 use super::options::Options;
 use super::report::Report;
-use super::table::{Metric, Table};
-use super::workspace::Workspace;
-use crate::paths;
+use super::table::Metric;
 
 /// What is downloaded unless `--size` says otherwise, in MiB.
 const SIZE: u64 = 256;
-
-/// One comparison, and by which names the driver gives its figures.
-struct Group {
-    name: &'static str,
-    title: &'static str,
-    figures: &'static [(&'static str, Metric)],
-}
 
 const RATE: (&str, Metric) = ("rate", Metric::higher("MB/s", 1));
 const FIRST: (&str, Metric) = ("first", Metric::lower("first piece s", 2));
@@ -74,62 +62,6 @@ const GROUPS: [Group; 4] = [
 
 /// All comparisons.
 pub fn run(brackish: &Path, options: &Options, report: &mut Report) -> Result<()> {
-    let workspace = Workspace::new("browser")?;
     let size = options.size_or(SIZE);
-    let mut tables = GROUPS.map(|group| {
-        let metrics: Vec<Metric> = group.figures.iter().map(|(_, metric)| *metric).collect();
-        Table::new(format!("{} MiB, {}", size >> 20, group.title), &metrics)
-    });
-    let mut driver = Command::new("node")
-        .arg(paths::root().join("tests/bench/browser.mjs"))
-        .arg(json!({ "runs": options.runs, "size": size }).to_string())
-        // Profiles with their stores are temporary files: in memory, no disk is measured.
-        .env("BRACKISH_BINARY", brackish)
-        .env("TMPDIR", workspace.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start node")?;
-    let output = driver
-        .stdout
-        .take()
-        .context("a driver without its output")?;
-    for line in BufReader::new(output).lines() {
-        let run: Value = serde_json::from_str(&line?).context("the driver printed no JSON")?;
-        take(&run, &mut tables, report)?;
-    }
-    if !driver.wait()?.success() {
-        bail!("tests/bench/browser.mjs failed");
-    }
-    for table in tables {
-        report.add(table);
-    }
-    Ok(())
-}
-
-/// Enters what one run gave.
-fn take(run: &Value, tables: &mut [Table], report: &mut Report) -> Result<()> {
-    if let Some(versions) = run["versions"].as_object() {
-        for (program, version) in versions {
-            report.version(program, version.as_str().unwrap_or_default().to_owned());
-        }
-        return Ok(());
-    }
-    let at = GROUPS
-        .iter()
-        .position(|group| run["group"] == group.name)
-        .context("the driver names an unknown comparison")?;
-    let name = run["name"].as_str().context("a run without a name")?;
-    let ours = run["ours"] == true;
-    if let Some(reason) = run["failure"].as_str() {
-        tables[at].add_failure(name, ours, reason.to_owned());
-        return Ok(());
-    }
-    let figures: Vec<Option<f64>> = GROUPS[at]
-        .figures
-        .iter()
-        .map(|(key, _)| run[key].as_f64())
-        .collect();
-    tables[at].add(name, ours, &figures);
-    Ok(())
+    driver::run("browser", &GROUPS, size, brackish, options, report)
 }

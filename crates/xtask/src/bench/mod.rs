@@ -6,6 +6,8 @@
 mod browser;
 mod clients;
 mod content;
+mod crowd;
+mod driver;
 mod interrupt;
 mod measure;
 mod native;
@@ -26,7 +28,7 @@ use crate::{build, setup};
 use options::{Options, Suite};
 use report::Report;
 
-/// `cargo xtask bench [native|browser|tracker|all] [--runs N] [--size MiB]`.
+/// `cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     interrupt::tidy_up_on_interrupt()?;
@@ -45,6 +47,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
             Suite::Browser => {
                 setup::ensure("browsers")?;
                 browser::run(&binary, &options, &mut report)?;
+            }
+            Suite::Crowd => {
+                setup::ensure("browsers")?;
+                crowd::run(&binary, &options, &mut report)?;
             }
             Suite::Tracker => tracker::run(&options, &mut report)?,
         }

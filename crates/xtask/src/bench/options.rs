@@ -12,17 +12,19 @@ const LEAST_RUNS: usize = 3;
 pub enum Suite {
     Native,
     Browser,
+    Crowd,
     Tracker,
 }
 
 impl Suite {
-    const ALL: [Suite; 3] = [Suite::Native, Suite::Browser, Suite::Tracker];
+    const ALL: [Suite; 4] = [Suite::Native, Suite::Browser, Suite::Crowd, Suite::Tracker];
 
     /// Its name on the command line and of its file.
     pub fn name(self) -> &'static str {
         match self {
             Suite::Native => "native",
             Suite::Browser => "browser",
+            Suite::Crowd => "crowd",
             Suite::Tracker => "tracker",
         }
     }
@@ -53,7 +55,7 @@ impl Options {
                 name => match Suite::ALL.into_iter().find(|suite| suite.name() == name) {
                     Some(suite) => options.suite = Some(suite),
                     None => bail!(
-                        "usage: cargo xtask bench [native|browser|tracker|all] [--runs N] [--size MiB]"
+                        "usage: cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]"
                     ),
                 },
             }

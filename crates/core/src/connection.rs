@@ -133,6 +133,11 @@ pub(crate) struct Peer {
     pub advice: VecDeque<u32>,
     /// Pieces that we, a seed that serves it, told it to ask for.
     pub suggested: Vec<Suggested>,
+    /// Pieces that it may ask for while we choke it (BEP 6), and how many bytes it has had so.
+    pub allowed: Box<[u32]>,
+    pub taken_fast: u64,
+    /// Pieces that we may ask for while it chokes us.
+    pub allowed_us: Vec<u32>,
     /// Its requests, not yet read.
     pub incoming: VecDeque<BlockRequest>,
     /// Its requests being read.
@@ -143,6 +148,8 @@ pub(crate) struct Peer {
     pub pex: Option<Exchanger>,
     /// Present while it speaks `bk_signal`.
     pub signal: Option<Box<Signaller>>,
+    /// Its id for `lt_donthave`.
+    pub dont_have: Option<u8>,
     /// Its id for `ut_metadata`.
     pub ut_metadata: Option<u8>,
     pub metadata_size: Option<u32>,
@@ -212,12 +219,16 @@ impl Peer {
             rejections: 0,
             advice: VecDeque::new(),
             suggested: Vec::new(),
+            allowed: Box::default(),
+            taken_fast: 0,
+            allowed_us: Vec::new(),
             incoming: VecDeque::new(),
             reading: Vec::new(),
             down: Meter::default(),
             up: Meter::default(),
             pex: None,
             signal: None,
+            dont_have: None,
             ut_metadata: None,
             metadata_size: None,
             metadata_served: 0,
@@ -264,6 +275,22 @@ impl Has {
         Self::Known {
             pieces: Bitfield::new(pieces),
             counted: true,
+        }
+    }
+
+    /// Notes a `lt_donthave` that came before the metadata.
+    pub fn forget_early(&mut self, piece: u32) {
+        if let Self::Early {
+            bitfield, haves, ..
+        } = self
+        {
+            haves.remove(&piece);
+            let byte = bitfield
+                .as_mut()
+                .and_then(|bits| bits.get_mut(piece as usize / 8));
+            if let Some(byte) = byte {
+                *byte &= !(0x80 >> (piece % 8));
+            }
         }
     }
 

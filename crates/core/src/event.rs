@@ -139,6 +139,9 @@ pub enum DisconnectReason {
     /// The torrent turned out to be private, and no tracker of it named the peer (BEP 27).
     #[error("the torrent is private, and no tracker named the peer")]
     Private,
+    /// It was of no use, and made room for a peer of a higher priority (BEP 40).
+    #[error("made room for another peer")]
+    Outranked,
     /// Both ends have everything.
     #[error("both are seeds")]
     BothSeeds,

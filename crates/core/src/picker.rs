@@ -160,6 +160,11 @@ impl Picker {
         self.completed += 1;
     }
 
+    /// The piece was verified and is no longer there: it is to be fetched anew.
+    pub fn lost(&mut self, piece: PieceIndex) {
+        self.rarity.insert(piece.get());
+    }
+
     /// The piece came and was bad. It is not asked for until it is [`Picker::restart`]ed.
     pub fn freeze(&mut self, piece: PieceIndex) {
         if let Some(begun) = self.begun.get_mut(&piece.get()) {
@@ -275,6 +280,24 @@ impl Picker {
             first += 1;
         }
         run
+    }
+
+    /// Chooses up to `goal` blocks of these pieces alone, for a peer that gives us no others.
+    pub fn pick_among(
+        &mut self,
+        peer: ConnectionId,
+        pieces: impl Iterator<Item = u32>,
+        goal: usize,
+        now: Timestamp,
+    ) -> Vec<BlockRequest> {
+        let mut chosen = Vec::new();
+        for piece in pieces {
+            if chosen.len() < goal && piece < self.lengths.piece_count() && self.is_to_be_had(piece)
+            {
+                self.take(peer, piece, goal, now, &mut chosen);
+            }
+        }
+        chosen
     }
 
     /// Whether the piece has blocks that are free.

@@ -105,6 +105,27 @@ impl Rarity {
         self.position[piece as usize] = ABSENT;
     }
 
+    /// Puts a piece back into the order: it is to be started again.
+    pub fn insert(&mut self, piece: u32) {
+        if self.contains(piece) {
+            return;
+        }
+        let availability = self.availability[piece as usize];
+        self.ensure(availability);
+        let at = self.order.len() as u32;
+        self.order.push(piece);
+        self.position[piece as usize] = at;
+        let mut bucket = self.starts.len() - 1;
+        self.starts[bucket] = at + 1;
+        // From the last bucket down to its own, over the first piece of each.
+        while bucket > availability as usize + 1 {
+            bucket -= 1;
+            let first = self.starts[bucket];
+            self.swap(self.position[piece as usize], first);
+            self.starts[bucket] = first + 1;
+        }
+    }
+
     /// Makes sure that the bucket of `availability` exists.
     fn ensure(&mut self, availability: u32) {
         while self.starts.len() < availability as usize + 2 {

@@ -56,6 +56,8 @@ pub(crate) struct Torrent {
     pub down_web_seeds: u64,
     pub up_webrtc: u64,
     pub wasted: u64,
+    /// Payload bytes sent to peers that were choked (BEP 6).
+    pub given_fast: u64,
 }
 
 /// What a torrent has once its `info` dictionary is known.
@@ -69,6 +71,8 @@ pub(crate) struct Content {
     pub spread: Option<Rarity>,
     /// Who sent each block of the pieces on their way.
     pub senders: BTreeMap<u32, Vec<Option<ConnectionId>>>,
+    /// Verified pieces that could not be read, being hashed once more.
+    pub doubted: BTreeSet<u32>,
     pub blame: Blame,
     pub examinations: BTreeMap<u32, Examination>,
     /// Pieces that the store may hold, still to be hashed.
@@ -118,6 +122,7 @@ impl Torrent {
             down_web_seeds: 0,
             up_webrtc: 0,
             wasted: 0,
+            given_fast: 0,
         }
     }
 
@@ -175,6 +180,7 @@ impl Content {
             spread: None,
             verified: Bitfield::new(lengths.piece_count()),
             senders: BTreeMap::new(),
+            doubted: BTreeSet::new(),
             blame: Blame::default(),
             examinations: BTreeMap::new(),
             unchecked: VecDeque::new(),

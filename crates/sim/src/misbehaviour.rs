@@ -53,7 +53,7 @@ fn any_message(lengths: Lengths, rng: &mut fastrand::Rng) -> Bytes {
             BLOCK_LENGTH
         },
     };
-    let message = match rng.u8(..14) {
+    let message = match rng.u8(..15) {
         0 => Message::Choke,
         1 => Message::Unchoke,
         2 => Message::Interested,
@@ -64,6 +64,7 @@ fn any_message(lengths: Lengths, rng: &mut fastrand::Rng) -> Bytes {
         9 => Message::Cancel(request),
         10 => Message::Reject(request),
         11 => Message::Suggest(piece),
+        14 => Message::AllowedFast(piece),
         12 => Message::Piece {
             piece,
             begin: request.begin,

@@ -18,6 +18,9 @@ const MAX_OVERDRAFT: usize = 2 << 20;
 /// Two connections to one peer that open within this time began without knowing of each other.
 const SIMULTANEOUS: Duration = Duration::from_secs(5);
 
+/// A connection is not given up for a better one before it had this long to prove its worth.
+const SETTLED: Duration = Duration::from_secs(60);
+
 impl Session {
     /// Takes an incoming connection, open already. `room` is as in
     /// [`Input::Opened`](crate::Input::Opened).
@@ -192,13 +195,20 @@ impl Session {
             ));
         }
         // What a dial or an offer made was counted when it was made; only comers are refused here.
-        if expected.is_none() && torrent.active.len() >= self.cx.config.connections_per_torrent {
-            return Err(DisconnectReason::Protocol(
-                "too many connections of this torrent".to_owned(),
-            ));
+        let full = torrent.active.len() >= self.cx.config.connections_per_torrent;
+        let (via, outgoing, address) = (connection.via, connection.outgoing, connection.address);
+        if expected.is_none() && full {
+            let worst = address.and_then(|address| self.outranked(torrent_id, address));
+            let Some(worst) = worst else {
+                return Err(DisconnectReason::Protocol(
+                    "too many connections of this torrent".to_owned(),
+                ));
+            };
+            self.close(worst, DisconnectReason::Outranked);
         }
-        connection.torrent = Some(torrent_id);
-        let (via, outgoing) = (connection.via, connection.outgoing);
+        if let Some(connection) = self.connections.get_mut(id.into()) {
+            connection.torrent = Some(torrent_id);
+        }
         self.settle_duplicate(id, torrent_id, handshake.peer_id, via, outgoing)?;
 
         let (Some(connection), Some(torrent)) = (
@@ -245,6 +255,22 @@ impl Session {
         self.send_handshake(id);
         self.introduce(id);
         Ok(())
+    }
+
+    /// The connection that makes room for a comer from this address: of those that have traded
+    /// nothing lately, the one of the lowest priority, if it is lower than the comer's (BEP 40).
+    fn outranked(&self, torrent_id: TorrentId, comer: SocketAddr) -> Option<ConnectionId> {
+        let torrent = self.torrents.get(&torrent_id)?;
+        let worst = torrent.active.iter().filter_map(|id| {
+            let connection = self.connections.get((*id).into())?;
+            let (peer, address) = (connection.peer.as_ref()?, connection.address?);
+            let idle = peer.down.rate() == 0
+                && peer.up.rate() == 0
+                && self.cx.now.since(connection.since) > SETTLED;
+            idle.then(|| (torrent.peer_set.priority(address), *id))
+        });
+        let (priority, worst) = worst.min()?;
+        (priority < torrent.peer_set.priority(comer)).then_some(worst)
     }
 
     /// One connection is kept to a peer: TCP before WebRTC, as it is cheaper; among two of a kind

@@ -21,7 +21,8 @@ impl Session {
         let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
             return;
         };
-        if peer.choking_us || peer.wanted == 0 {
+        let closed = peer.choking_us && peer.allowed_us.is_empty();
+        if closed || peer.wanted == 0 {
             return;
         }
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
@@ -53,14 +54,15 @@ impl Session {
         let Has::Known { pieces, .. } = &peer.has else {
             return;
         };
-        let chosen = content.picker.pick(
-            id,
-            pieces,
-            &mut peer.advice,
-            count,
-            self.cx.now,
-            &mut self.cx.rng,
-        );
+        let (advice, now) = (&mut peer.advice, self.cx.now);
+        let chosen = if peer.choking_us {
+            let allowed = peer.allowed_us.iter().copied();
+            let allowed = allowed.filter(|piece| pieces.get(*piece));
+            content.picker.pick_among(id, allowed, count, now)
+        } else {
+            let rng = &mut self.cx.rng;
+            content.picker.pick(id, pieces, advice, count, now, rng)
+        };
         if chosen.is_empty() {
             return;
         }
@@ -258,7 +260,10 @@ impl Session {
         if !asked.released {
             content.picker.release(id, asked.piece, asked.number);
         }
-        if !peer.choking_us {
+        if peer.choking_us {
+            // So the piece is not to be had while it chokes us, whatever it said.
+            peer.allowed_us.retain(|piece| *piece != request.piece);
+        } else {
             // It refuses while serving: it is asked slowly, and not for ever.
             peer.pipeline.snub();
             peer.rejections += 1;
@@ -321,7 +326,7 @@ impl Session {
         }
     }
 
-    fn fill_others(&mut self, torrent_id: TorrentId, except: ConnectionId) {
+    pub(super) fn fill_others(&mut self, torrent_id: TorrentId, except: ConnectionId) {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use brackish_wire::extension::{
-    BK_SIGNAL, ExtendedHandshake, HANDSHAKE_ID, UT_METADATA, UT_PEX, UtMetadata,
+    BK_SIGNAL, ExtendedHandshake, HANDSHAKE_ID, LT_DONTHAVE, UT_METADATA, UT_PEX, UtMetadata,
 };
 use brackish_wire::message::Message;
 use brackish_wire::metainfo::Info;
@@ -24,6 +24,9 @@ const UT_PEX_ID: u8 = 2;
 
 /// The id under which peers send us `bk_signal`.
 const BK_SIGNAL_ID: u8 = 3;
+
+/// The id under which peers send us `lt_donthave`.
+const LT_DONTHAVE_ID: u8 = 4;
 
 /// Times that one peer is sent the whole metadata. Once is enough; more allows for its restarts.
 const METADATA_COPIES: u32 = 3;
@@ -58,6 +61,7 @@ impl Session {
             (UT_METADATA, UT_METADATA_ID, true),
             (UT_PEX, UT_PEX_ID, tcp && public),
             (BK_SIGNAL, BK_SIGNAL_ID, webrtc && public),
+            (LT_DONTHAVE, LT_DONTHAVE_ID, true),
         ];
         let spoken = extensions.into_iter().filter(|(_, _, spoken)| *spoken);
         let handshake = ExtendedHandshake {
@@ -84,6 +88,7 @@ impl Session {
             },
             UT_PEX_ID => self.heard_pex(id, payload),
             BK_SIGNAL_ID => self.heard_signal(id, payload),
+            LT_DONTHAVE_ID => self.heard_dont_have(id, payload),
             _ => {}
         }
     }
@@ -114,6 +119,9 @@ impl Session {
         }
         if let Some(extension) = handshake.m.get(UT_METADATA) {
             peer.ut_metadata = Some(*extension).filter(|extension| *extension != 0);
+        }
+        if let Some(extension) = handshake.m.get(LT_DONTHAVE) {
+            peer.dont_have = Some(*extension).filter(|extension| *extension != 0);
         }
         peer.metadata_size = handshake.metadata_size.or(peer.metadata_size);
         // A peer that dialled us came from a port of the moment; this one can be dialled.

@@ -64,11 +64,9 @@ impl Session {
                 payload,
             } => self.heard_extended(id, extension, payload),
             Message::Suggest(piece) => self.heard_suggestion(id, piece),
+            Message::AllowedFast(piece) => self.heard_allowed(id, piece),
             // Hints that this engine does not follow, and what it does not know.
-            Message::KeepAlive
-            | Message::Port(_)
-            | Message::AllowedFast(_)
-            | Message::Unknown { .. } => {}
+            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } => {}
         }
     }
 
@@ -244,6 +242,7 @@ impl Session {
             .count();
         peer.wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         peer.has = Has::Known { pieces, counted };
+        self.allow_fast(id);
         self.show_interest(id);
         self.part_if_both_seeds(id);
     }

@@ -2,13 +2,15 @@
 //!
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
-//! blocks), `upload` (serving), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
+//! blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
 //! (BEP 10 and BEP 9), `pex`, `web_seeds` (BEP 19), `trackers` and `signalling`, `relay` and
 //! `introductions` (signalling by peers), and `tick` (what time brings).
 
 mod connect;
+mod dont_have;
 mod download;
 mod extensions;
+mod fast;
 mod figures;
 mod introductions;
 mod messages;
@@ -98,6 +100,10 @@ pub(crate) enum Job {
         piece: PieceIndex,
     },
     Check {
+        torrent: TorrentId,
+        piece: PieceIndex,
+    },
+    Doubt {
         torrent: TorrentId,
         piece: PieceIndex,
     },
@@ -337,6 +343,7 @@ impl Session {
             Job::Write { torrent, .. }
             | Job::Hash { torrent, .. }
             | Job::Check { torrent, .. }
+            | Job::Doubt { torrent, .. }
             | Job::Examine { torrent, .. } => *torrent == id,
             Job::Serve { connection, .. } => self.connections.get((*connection).into()).is_none(),
             Job::Announce { .. } | Job::Fetch { .. } => false,

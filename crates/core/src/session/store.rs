@@ -133,6 +133,7 @@ impl Session {
 
     pub(super) fn piece_hashed(&mut self, job: JobId, result: Result<[u8; 20], StorageError>) {
         match self.cx.take_job(job) {
+            Some(Job::Doubt { torrent, piece }) => self.doubt_over(torrent, piece, result),
             Some(Job::Check { torrent, piece }) => self.piece_checked(torrent, piece, result),
             Some(Job::Hash { torrent, piece }) => match result {
                 Ok(hash) => self.piece_complete(torrent, piece, hash),

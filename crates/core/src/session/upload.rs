@@ -4,7 +4,7 @@ use brackish_wire::BlockRequest;
 use brackish_wire::message::{Message, piece_header};
 use bytes::Bytes;
 
-use super::{Job, Session};
+use super::{Job, Session, fast};
 use crate::choker::Candidate;
 use crate::connection::MAX_INCOMING;
 use crate::{ConnectionId, Event, JobId, Output, StorageError, TorrentId, Via};
@@ -20,11 +20,10 @@ impl Session {
         let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
             return;
         };
-        let Some(content) = self
-            .torrents
-            .get(&torrent_id)
-            .and_then(|t| t.content.as_ref())
-        else {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return;
+        };
+        let Some(content) = &torrent.content else {
             return self.reject(id, request);
         };
         if content.lengths.validate(&request).is_none() || request.length > MAX_REQUEST {
@@ -36,13 +35,18 @@ impl Session {
                 ),
             );
         }
-        if peer.am_choking
+        let fast = peer.am_choking && fast::may_have(peer, torrent, &request);
+        if peer.am_choking && !fast
             || !content.verified.get(request.piece)
             || peer.incoming.len() >= MAX_INCOMING
         {
             return self.reject(id, request);
         }
         peer.incoming.push_back(request);
+        if fast {
+            peer.taken_fast += u64::from(request.length);
+            self.gave_fast(torrent_id, request.length);
+        }
         self.followed(id, request.piece);
     }
 
@@ -145,6 +149,7 @@ impl Session {
         error: StorageError,
     ) {
         self.reject(id, request);
+        self.doubt(torrent, request.piece);
         self.cx
             .events
             .push_back(Event::StorageFailed { torrent, error });

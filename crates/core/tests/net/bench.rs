@@ -226,6 +226,28 @@ impl Bench {
         self.content.slice(from..from + request.length as usize)
     }
 
+    /// Answers a request as it should be.
+    pub fn serve(&mut self, remote: Remote, request: &BlockRequest) {
+        let data = self.block(request);
+        let (piece, begin) = (request.piece, request.begin);
+        self.say(
+            remote,
+            &Message::Piece {
+                piece,
+                begin,
+                data: &data,
+            },
+        );
+    }
+
+    /// The pieces asked of a peer since the last time; each is one block.
+    pub fn asked_of(&mut self, remote: Remote) -> Vec<BlockRequest> {
+        self.heard_of(remote, |message| match message {
+            Message::Request(request) => Some(request),
+            _ => None,
+        })
+    }
+
     pub fn input(&mut self, input: Input<'_>) {
         self.session.handle_input(input, self.now);
         self.drive();

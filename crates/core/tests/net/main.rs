@@ -2,6 +2,10 @@
 //! the test.
 
 mod bench;
+mod dont_have;
+mod fast;
 mod pex;
+mod pieces;
+mod places;
 mod private;
 mod relay;

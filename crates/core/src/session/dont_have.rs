@@ -1,0 +1,137 @@
+//! Pieces that are no longer there: `lt_donthave` (BEP 54), heard and said. A piece that the store
+//! cannot read is hashed once more; where that fails too, it is lost, and fetched again.
+
+use brackish_wire::PieceIndex;
+use brackish_wire::extension::DontHave;
+
+use super::{Job, Session};
+use crate::connection::Has;
+use crate::{ConnectionId, Output, StorageError, TorrentId, TorrentState};
+
+impl Session {
+    /// A peer takes back that it has a piece.
+    pub(super) fn heard_dont_have(&mut self, id: ConnectionId, payload: &[u8]) {
+        let piece = match DontHave::decode(payload) {
+            Ok(DontHave(piece)) => piece,
+            Err(error) => return self.violated(id, error.to_string()),
+        };
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
+            return;
+        };
+        let content = self
+            .torrents
+            .get_mut(&torrent_id)
+            .and_then(|t| t.content.as_mut());
+        let Some(content) = content else {
+            return peer.has.forget_early(piece);
+        };
+        let Some(index) = content.lengths.piece(piece) else {
+            return self.violated(id, format!("{piece} is not a piece of the torrent"));
+        };
+        let Has::Known { pieces, counted } = &mut peer.has else {
+            return;
+        };
+        if !pieces.get(piece) {
+            return;
+        }
+        if !std::mem::replace(counted, true) {
+            // It had everything, and was not counted for any.
+            for piece in content.lengths.pieces() {
+                content.picker.peer_has(piece, &mut self.cx.rng);
+                if let Some(spread) = &mut content.spread {
+                    spread.increment(piece.get(), &mut self.cx.rng);
+                }
+            }
+        }
+        pieces.clear(piece);
+        content.picker.peer_lost(index, &mut self.cx.rng);
+        if let Some(spread) = &mut content.spread {
+            spread.decrement(piece, &mut self.cx.rng);
+        }
+        if !content.verified.get(piece) {
+            peer.wanted = peer.wanted.saturating_sub(1);
+        }
+        let of_piece = peer
+            .requests
+            .iter_mut()
+            .filter(|asked| asked.piece == index);
+        for asked in of_piece.filter(|asked| !asked.released) {
+            content.picker.release(id, asked.piece, asked.number);
+            asked.released = true;
+        }
+        self.show_interest(id);
+        self.fill_others(torrent_id, id);
+    }
+
+    /// A block of a piece could not be read: is the piece still there?
+    pub(super) fn doubt(&mut self, torrent_id: TorrentId, piece: u32) {
+        let Some(content) = self
+            .torrents
+            .get_mut(&torrent_id)
+            .and_then(|t| t.content.as_mut())
+        else {
+            return;
+        };
+        let Some(index) = content.lengths.piece(piece) else {
+            return;
+        };
+        if !content.verified.get(piece) || !content.doubted.insert(piece) {
+            return;
+        }
+        let job = self.cx.add_job(Job::Doubt {
+            torrent: torrent_id,
+            piece: index,
+        });
+        self.cx.outputs.push_back(Output::Hash {
+            job,
+            torrent: torrent_id,
+            piece: index,
+        });
+    }
+
+    /// A piece that was in doubt was hashed.
+    pub(super) fn doubt_over(
+        &mut self,
+        torrent_id: TorrentId,
+        piece: PieceIndex,
+        result: Result<[u8; 20], StorageError>,
+    ) {
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let Some(content) = torrent.content.as_mut() else {
+            return;
+        };
+        content.doubted.remove(&piece.get());
+        if result.is_ok_and(|hash| hash == *content.info.piece_hash(piece)) {
+            return;
+        }
+        if !content.verified.clear(piece.get()) {
+            return;
+        }
+        content.picker.lost(piece);
+        if torrent.state == TorrentState::Seeding {
+            torrent.state = TorrentState::Downloading;
+        }
+        let payload = DontHave(piece.get()).encode();
+        for id in torrent.active.clone() {
+            let peer = self
+                .connections
+                .get_mut(id.into())
+                .and_then(|c| c.peer.as_mut());
+            let Some(peer) = peer else { continue };
+            if peer.has_piece(piece.get()) {
+                peer.wanted += 1;
+            }
+            peer.incoming.retain(|request| request.piece != piece.get());
+            if let Some(extension) = peer.dont_have {
+                self.say_extended(id, extension, &payload);
+            }
+            self.show_interest(id);
+            self.fill(id);
+        }
+    }
+}

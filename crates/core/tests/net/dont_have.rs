@@ -1,0 +1,124 @@
+//! `lt_donthave` (BEP 54), heard and said.
+
+use std::time::Duration;
+
+use brackish_core::TorrentState;
+use brackish_wire::extension::{DontHave, LT_DONTHAVE};
+use brackish_wire::message::Message;
+use brackish_wire::{BLOCK_LENGTH, BlockRequest};
+
+use crate::bench::{Bench, Remote, Setup};
+
+/// The id under which the test's peers take `lt_donthave`.
+const THEIRS: u8 = 3;
+
+fn take_back(bench: &mut Bench, remote: Remote, piece: u32) {
+    let id = bench
+        .extension(remote, LT_DONTHAVE)
+        .expect("it is advertised");
+    bench.say_extended(remote, id, &DontHave(piece).encode());
+}
+
+#[test]
+fn a_piece_that_a_peer_takes_back_is_asked_of_another() {
+    let mut bench = Bench::new(Setup {
+        pieces: 2,
+        ..Setup::default()
+    });
+    let loser = bench.meet(1);
+    bench.say(loser, &Message::HaveAll);
+    take_back(&mut bench, loser, 1);
+    bench.say(loser, &Message::Unchoke);
+    let asked: Vec<u32> = bench.asked_of(loser).iter().map(|r| r.piece).collect();
+    assert_eq!(asked, [0]);
+    let keeper = bench.meet(2);
+    bench.say(keeper, &Message::HaveAll);
+    bench.say(keeper, &Message::Unchoke);
+    assert!(bench.asked_of(keeper).iter().any(|r| r.piece == 1));
+}
+
+#[test]
+fn requests_for_a_piece_that_is_taken_back_are_free_for_others_at_once() {
+    let mut bench = Bench::new(Setup {
+        pieces: 1,
+        ..Setup::default()
+    });
+    let [loser, other] = [1, 2].map(|number| {
+        let remote = bench.meet(number);
+        bench.say(remote, &Message::HaveAll);
+        remote
+    });
+    bench.say(loser, &Message::Unchoke);
+    assert_eq!(bench.asked_of(loser).len(), 1);
+    bench.say(other, &Message::Unchoke);
+    assert_eq!(bench.asked_of(other).len(), 0);
+    take_back(&mut bench, loser, 0);
+    assert_eq!(bench.asked_of(other).len(), 1);
+    let interest = bench.heard_of(loser, |m| (m == Message::NotInterested).then_some(()));
+    assert_eq!(interest.len(), 1);
+}
+
+#[test]
+fn taking_back_what_was_never_there_changes_nothing_and_what_cannot_be_ends_the_connection() {
+    let mut bench = Bench::new(Setup::default());
+    let remote = bench.meet(1);
+    bench.say(remote, &Message::HaveNone);
+    take_back(&mut bench, remote, 5);
+    assert!(!bench.is_closed(remote));
+    take_back(&mut bench, remote, 100);
+    assert!(bench.is_closed(remote));
+}
+
+#[test]
+fn a_piece_that_the_store_has_lost_is_taken_back_and_fetched_again() {
+    let mut bench = Bench::new(Setup {
+        has_all: true,
+        ..Setup::default()
+    });
+    let [asker, helper] = [1, 2].map(|number| {
+        let remote = bench.meet(number);
+        bench.extends(remote, &[(LT_DONTHAVE, THEIRS)], None);
+        bench.say(remote, &Message::Interested);
+        remote
+    });
+    // It has but one piece, so that it is no seed.
+    bench.say(helper, &Message::Have(4));
+    bench.unreadable.push(4);
+    let request = BlockRequest {
+        piece: 4,
+        begin: 0,
+        length: BLOCK_LENGTH,
+    };
+    bench.say(asker, &Message::Request(request));
+    for remote in [asker, helper] {
+        let heard = bench.heard(remote);
+        let said = |wanted: &dyn Fn(Message<'_>) -> bool| {
+            heard
+                .iter()
+                .any(|frame| wanted(Message::decode(frame).unwrap()))
+        };
+        let payload = DontHave(4).encode();
+        assert!(said(&|m| m
+            == Message::Extended {
+                id: THEIRS,
+                payload: &payload
+            }));
+        assert_eq!(said(&|m| m == Message::Reject(request)), remote == asker);
+        assert_eq!(said(&|m| m == Message::Interested), remote == helper);
+    }
+    let stats = bench.session.torrent_stats(bench.torrent).unwrap();
+    assert_eq!(
+        (stats.verified_pieces, stats.state),
+        (99, TorrentState::Downloading)
+    );
+    bench.unreadable.clear();
+    bench.say(helper, &Message::Unchoke);
+    assert_eq!(bench.asked_of(helper), [request]);
+    bench.serve(helper, &request);
+    bench.pass(Duration::from_secs(1));
+    let stats = bench.session.torrent_stats(bench.torrent).unwrap();
+    assert_eq!(
+        (stats.verified_pieces, stats.state),
+        (100, TorrentState::Seeding)
+    );
+}

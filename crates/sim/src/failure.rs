@@ -9,7 +9,7 @@ use crate::scenario::NodeIndex;
 /// A run that broke a rule, with what is needed to see it again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
-    "seed {seed}, at {:.6} s after {steps} events: {problem}; replay: the same scenario with seed {seed}",
+    "seed {seed}, at {:.6} s after {steps} events: {problem}",
     at.as_micros() as f64 / 1e6
 )]
 pub struct Failure {

@@ -23,23 +23,27 @@
 mod checks;
 mod content;
 mod failure;
-mod heap;
 mod link;
 mod misbehaviour;
 mod network;
 mod node;
+mod operations;
 mod outputs;
+mod partition;
+mod queue;
 mod random;
 mod report;
 mod scenario;
 mod signalling;
 mod store;
 mod swarm;
+mod table;
 mod trace;
 mod trackers;
 mod world;
 
 pub use failure::{Failure, Problem};
+pub use operations::play_operations;
 pub use random::{Chaos, random_scenario};
 pub use report::{NodeReport, Report};
 pub use scenario::{

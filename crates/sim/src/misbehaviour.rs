@@ -40,7 +40,7 @@ impl World {
 }
 
 /// A message that is well formed and may make no sense where it comes.
-fn any_message(lengths: Lengths, rng: &mut fastrand::Rng) -> Bytes {
+pub(crate) fn any_message(lengths: Lengths, rng: &mut fastrand::Rng) -> Bytes {
     // One piece too far, now and then.
     let piece = rng.u32(..=lengths.piece_count());
     let noise: Vec<u8> = (0..rng.usize(..64)).map(|_| rng.u8(..)).collect();

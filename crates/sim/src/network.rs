@@ -64,6 +64,9 @@ impl World {
             let (delay, dialler) = (end.delay, end.node);
             (self.now, delay, dialler)
         };
+        if self.severed(dialler, to).is_some() {
+            return self.push(NO_ANSWER, Happening::Ended(from));
+        }
         let mut address = address_of(dialler);
         address.set_port(self.rng.u16(32768..));
         let target = &mut self.nodes[to];
@@ -124,11 +127,9 @@ impl World {
     /// A session ends a connection.
     pub(crate) fn close(&mut self, index: EndIndex) {
         let end = self.end(index);
-        let (far, delay) = (end.far, end.delay);
+        let delay = end.delay;
         end.end();
-        if let Some(far) = far {
-            self.push(delay, Happening::Ended(far));
-        }
+        self.end_far(index, delay);
     }
 
     pub(crate) fn transmit(&mut self, index: EndIndex, data: Bytes) {
@@ -204,13 +205,18 @@ impl World {
             return;
         };
         let node = self.ends[far.0 as usize].node;
+        if let Some(heals) = self.severed(node, self.ends[index.0 as usize].node) {
+            return self
+                .queue
+                .push(heals, Happening::Arrived(index, bytes as u32));
+        }
         let first = self.ends[index.0 as usize].flies_only(bytes);
         let downlink = &mut self.nodes[node].downlink;
         let done = downlink.schedule(bytes, self.now);
         if first && (done == self.now || bytes <= SMALL) {
             return self.deliver(index);
         }
-        self.heap.push(done, Happening::Delivered(index));
+        self.queue.push(done, Happening::Delivered(index));
     }
 
     pub(crate) fn deliver(&mut self, index: EndIndex) {

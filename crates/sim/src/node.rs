@@ -13,6 +13,7 @@ use crate::content::Content;
 use crate::link::{Downlink, EndIndex, Uplink};
 use crate::scenario::{Behaviour, Holds, NodeIndex, NodeSpec};
 use crate::store::Store;
+use crate::table::Table;
 
 /// The port on which nodes accept TCP.
 pub(crate) const PORT: u16 = 6881;
@@ -33,7 +34,7 @@ pub(crate) struct Node {
 pub(crate) struct Running {
     pub session: Session,
     pub torrent: TorrentId,
-    pub ends: BTreeMap<ConnectionId, EndIndex>,
+    pub ends: Table<ConnectionId, EndIndex>,
     /// Its sockets at the tracker, by the session's names for them.
     pub sockets: BTreeMap<SocketId, u64>,
     /// When it is due to be woken.
@@ -44,7 +45,7 @@ pub(crate) struct Running {
     pub writing: usize,
     pub write_budget: usize,
     /// Jobs under way, and bytes that the reads among them ask for.
-    pub jobs: BTreeMap<JobId, usize>,
+    pub jobs: Table<JobId, usize>,
     pub reading: usize,
     /// The block that the last thing transmitted announced.
     pub announced: Option<(ConnectionId, [u32; 3])>,

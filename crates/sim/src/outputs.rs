@@ -33,7 +33,7 @@ impl World {
             // A timer in the past is due now; time does not run backwards.
             let due = due.max(self.now);
             running.timer = Some(due);
-            self.heap.push(due, Happening::Wake(node));
+            self.queue.push(due, Happening::Wake(node));
         }
     }
 
@@ -144,7 +144,7 @@ impl World {
         } else {
             let done = store.schedule(bytes, now);
             let life = self.nodes[node].life;
-            self.heap
+            self.queue
                 .push(done, Happening::Stored(node, life, Box::new(job)));
         }
     }

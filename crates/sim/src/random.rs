@@ -15,6 +15,17 @@ pub enum Chaos {
     Wild,
 }
 
+impl Chaos {
+    /// The command that plays the scenario of a seed again.
+    pub fn replay(self, seed: u64) -> String {
+        let kind = match self {
+            Self::Calm => "calm",
+            Self::Wild => "wild",
+        };
+        format!("cargo xtask sim --seed {seed} {kind}")
+    }
+}
+
 /// When the faults of a random scenario have stopped.
 const FAULTS_END: Duration = Duration::from_secs(120);
 
@@ -54,7 +65,13 @@ fn random_node(
         } else {
             Discipline::Fair
         },
-        nat: [Nat::Open, Nat::Open, Nat::Cone, Nat::Symmetric][rng.usize(..4)],
+        nat: [
+            Nat::Open,
+            Nat::Open,
+            Nat::Cone,
+            Nat::PortRestricted,
+            Nat::Symmetric,
+        ][rng.usize(..5)],
         room: 1 << rng.u32(14..19),
     };
     if index == 0 {
@@ -140,7 +157,8 @@ fn add_faults(rng: &mut fastrand::Rng, scenario: &mut Scenario) {
         let later = Duration::from_millis(rng.u64(at..=end));
         // The origin stays, so that everyone can finish.
         let node = rng.usize(1..scenario.nodes.len());
-        match rng.u8(..10) {
+        match rng.u8(..11) {
+            10 => scenario.fault(after, Fault::Split(rng.u32(..700), later - after)),
             0 => {
                 scenario.fault(after, Fault::TrackerDies);
                 scenario.fault(later, Fault::TrackerReturns);

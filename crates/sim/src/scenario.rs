@@ -102,7 +102,10 @@ pub enum Nat {
     Open,
     /// By TCP nobody; by WebRTC everyone.
     Cone,
-    /// By TCP nobody; by WebRTC those that are not themselves behind a symmetric NAT.
+    /// By TCP nobody; by WebRTC those whose port it can know beforehand: all that are not behind a
+    /// symmetric NAT.
+    PortRestricted,
+    /// By TCP nobody; by WebRTC those that take what comes from any port: open or behind a cone.
     Symmetric,
 }
 
@@ -176,6 +179,9 @@ pub enum Fault {
     Leave(NodeIndex),
     /// Each open connection is cut with this chance, in parts of a thousand.
     Cut(u32),
+    /// So many nodes, in parts of a thousand, are cut off from the others and the trackers for so
+    /// long.
+    Split(u32, Duration),
     /// A node's store fails each job from now on.
     StoreBreaks(NodeIndex),
     /// A node's store is given this speed.
@@ -308,6 +314,15 @@ impl StoreSpec {
         rate: None,
         capacity: None,
     };
+}
+
+impl Nat {
+    /// Whether ICE connects two nodes without a relay.
+    pub(crate) fn connects(self, other: Self) -> bool {
+        let strict = |nat| matches!(nat, Self::PortRestricted | Self::Symmetric);
+        let symmetric = self == Self::Symmetric || other == Self::Symmetric;
+        !(symmetric && strict(self) && strict(other))
+    }
 }
 
 impl Kind {

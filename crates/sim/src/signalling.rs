@@ -6,7 +6,7 @@ use std::time::Duration;
 use brackish_core::{ConnectionId, Input};
 
 use crate::link::{EndIndex, EndState};
-use crate::scenario::{Nat, NodeIndex};
+use crate::scenario::NodeIndex;
 use crate::world::{Happening, World};
 
 /// Gathering candidates.
@@ -50,7 +50,7 @@ impl World {
         };
         let nodes = [offering, answering].map(|end| self.ends[end.0 as usize].node);
         let nats = nodes.map(|node| self.nodes[node].spec.link.nat);
-        if nats == [Nat::Symmetric, Nat::Symmetric] {
+        if !nats[0].connects(nats[1]) || self.severed(nodes[0], nodes[1]).is_some() {
             self.push(ICE_FAILS, Happening::Ended(offering));
             self.push(ICE_FAILS, Happening::Ended(answering));
             return;

@@ -78,6 +78,13 @@ impl World {
     }
 
     pub(crate) fn socket_opens(&mut self, socket: u64) {
+        let Some(state) = self.sockets.get(&socket) else {
+            return;
+        };
+        let node = state.node;
+        if self.severed_from_trackers(node).is_some() {
+            return self.push(NO_ANSWER, Happening::SocketEnds(socket));
+        }
         let Some(state) = self.sockets.get_mut(&socket) else {
             return;
         };
@@ -123,9 +130,14 @@ impl World {
 
     pub(crate) fn reach_tracker(&mut self, socket: u64, text: &str) {
         let now = self.tracker_now();
-        let Some(index) = self.sockets.get(&socket).map(|state| state.tracker) else {
+        let Some((index, node)) = self.sockets.get(&socket).map(|s| (s.tracker, s.node)) else {
             return;
         };
+        if let Some(heals) = self.severed_from_trackers(node) {
+            return self
+                .queue
+                .push(heals, Happening::ToTracker(socket, text.into()));
+        }
         if let Some(Some(tracker)) = self.trackers.get_mut(index) {
             tracker.handle_timeout(now);
             tracker.handle_message(brackish_tracker::SocketId(socket), text, now);
@@ -138,6 +150,11 @@ impl World {
             return;
         };
         let (node, life, id) = (state.node, state.life, state.id);
+        if let Some(heals) = self.severed_from_trackers(node) {
+            return self
+                .queue
+                .push(heals, Happening::FromTracker(socket, text.into()));
+        }
         if self.nodes[node].life == life {
             self.trace.add(text.len() as u64);
             self.give(node, Input::SocketMessage { socket: id, text });
@@ -169,7 +186,9 @@ impl World {
     ) {
         let now = self.tracker_now();
         let asker = self.asker(node);
-        let Some(Some(tracker)) = self.trackers.get_mut(index) else {
+        let severed = self.severed_from_trackers(node).is_some();
+        let tracker = self.trackers.get_mut(index).filter(|_| !severed);
+        let Some(Some(tracker)) = tracker else {
             let result = Box::new(Err("no answer".to_owned()));
             return self.push(NO_ANSWER, Happening::Announced(node, life, job, result));
         };

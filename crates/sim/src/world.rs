@@ -12,9 +12,10 @@ use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse};
 
 use crate::content::Content;
 use crate::failure::{Failure, Problem};
-use crate::heap::EventHeap;
 use crate::link::{End, EndIndex, EndState};
 use crate::node::{Answer, Node, Running, address_of, peer_id};
+use crate::partition::Partition;
+use crate::queue::EventQueue;
 use crate::report::{NodeReport, Report};
 use crate::scenario::{Fault, Holds, Leave, NodeIndex, Scenario};
 use crate::trace::Trace;
@@ -28,7 +29,7 @@ pub struct World {
     pub(crate) scenario: Scenario,
     pub(crate) now: Timestamp,
     pub(crate) steps: u64,
-    pub(crate) heap: EventHeap<Happening>,
+    pub(crate) queue: EventQueue<Happening>,
     pub(crate) rng: fastrand::Rng,
     pub(crate) trace: Trace,
     pub(crate) content: Content,
@@ -44,9 +45,13 @@ pub struct World {
     pub(crate) copies: Vec<u32>,
     /// Pieces that only origins have.
     pub(crate) not_out: u32,
+    /// The last one, which may have healed.
+    pub(crate) partition: Option<Partition>,
     pub(crate) problem: Option<Problem>,
     /// Someone may have finished since the run looked.
     pub(crate) changed: bool,
+    /// A node that had not finished then.
+    awaited: NodeIndex,
     pub(crate) scratch: Vec<u8>,
 }
 
@@ -98,18 +103,18 @@ impl World {
             .iter()
             .map(|spec| Node::new(spec.clone(), &content, &mut rng))
             .collect();
-        let mut heap = EventHeap::new();
+        let mut queue = EventQueue::new();
         for (index, spec) in scenario.nodes.iter().enumerate() {
-            heap.push(Timestamp::ZERO + spec.joins, Happening::Join(index));
+            queue.push(Timestamp::ZERO + spec.joins, Happening::Join(index));
         }
         for (index, (after, _)) in scenario.faults.iter().enumerate() {
-            heap.push(Timestamp::ZERO + *after, Happening::Fault(index));
+            queue.push(Timestamp::ZERO + *after, Happening::Fault(index));
         }
         let pieces = content.lengths.piece_count();
         let mut world = Self {
             now: Timestamp::ZERO,
             steps: 0,
-            heap,
+            queue,
             trace: Trace::default(),
             nodes,
             ends: Vec::new(),
@@ -119,8 +124,10 @@ impl World {
             tracker_lies: 0,
             copies: vec![0; pieces as usize],
             not_out: pieces,
+            partition: None,
             problem: None,
             changed: false,
+            awaited: 0,
             scratch: Vec::new(),
             content,
             rng,
@@ -135,12 +142,12 @@ impl World {
         let limit = Timestamp::ZERO + self.scenario.limit;
         self.changed = true;
         loop {
-            if std::mem::take(&mut self.changed) && self.unfinished().is_empty() {
+            if std::mem::take(&mut self.changed) && self.all_finished() {
                 return self.check_ends();
             }
-            if self.heap.next_at().is_none_or(|at| at > limit) {
-                let nodes = self.unfinished();
-                let progress = nodes.into_iter().map(|n| (n, self.progress(n))).collect();
+            if self.queue.next_at().is_none_or(|at| at > limit) {
+                let nodes = (0..self.nodes.len()).filter(|n| self.is_awaited(*n));
+                let progress = nodes.map(|n| (n, self.progress(n))).collect();
                 return Err(self.failure(Problem::Unfinished { nodes: progress }));
             }
             self.step()?;
@@ -150,7 +157,7 @@ impl World {
     /// Plays until so long after the start of the run.
     pub fn run_until(&mut self, after: Duration) -> Result<(), Failure> {
         let until = Timestamp::ZERO + after;
-        while self.heap.next_at().is_some_and(|at| at <= until) {
+        while self.queue.next_at().is_some_and(|at| at <= until) {
             self.step()?;
         }
         self.now = until;
@@ -159,7 +166,7 @@ impl World {
 
     /// Plays one event; false when there is none.
     pub fn step(&mut self) -> Result<bool, Failure> {
-        let Some((at, happening)) = self.heap.pop() else {
+        let Some((at, happening)) = self.queue.pop() else {
             return Ok(false);
         };
         self.now = at;
@@ -276,7 +283,7 @@ impl World {
     }
 
     pub(crate) fn push(&mut self, after: Duration, happening: Happening) {
-        self.heap.push(self.now + after, happening);
+        self.queue.push(self.now + after, happening);
     }
 
     fn join(&mut self, index: NodeIndex) {
@@ -356,9 +363,7 @@ impl World {
             let near = &mut self.ends[end.0 as usize];
             near.end();
             let delay = if unnoticed { UNNOTICED } else { near.delay };
-            if let Some(far) = near.far {
-                self.push(delay, Happening::Ended(far));
-            }
+            self.end_far(end, delay);
         }
         for socket in running.sockets.into_values() {
             self.push(Duration::from_millis(50), Happening::SocketLeaves(socket));
@@ -382,7 +387,7 @@ impl World {
         }
     }
 
-    fn strike(&mut self, index: usize) {
+    pub(crate) fn strike(&mut self, index: usize) {
         let Some((_, fault)) = self.scenario.faults.get(index).cloned() else {
             return;
         };
@@ -394,6 +399,7 @@ impl World {
             Fault::Return(node) => self.join(node),
             Fault::Leave(node) => self.leave(node),
             Fault::Cut(chance) => self.cut(chance),
+            Fault::Split(share, lasts) => self.split(share, lasts),
             Fault::StoreBreaks(node) => {
                 self.nodes[node].store.broken = true;
                 self.changed = true;
@@ -441,14 +447,19 @@ impl World {
         }
     }
 
-    fn unfinished(&self) -> Vec<NodeIndex> {
-        let total = self.scenario.total;
-        (0..self.nodes.len())
-            .filter(|index| {
-                let node = &self.nodes[*index];
-                node.must_finish(total) && node.seen.finished.is_none()
-            })
-            .collect()
+    fn is_awaited(&self, index: NodeIndex) -> bool {
+        let node = &self.nodes[index];
+        node.seen.finished.is_none() && node.must_finish(self.scenario.total)
+    }
+
+    /// Looks first at the one that was found unfinished last: else each finish of a large swarm
+    /// would cost a look at all.
+    fn all_finished(&mut self) -> bool {
+        let count = self.nodes.len();
+        let from = self.awaited;
+        let awaited = (from..count).chain(0..from).find(|n| self.is_awaited(*n));
+        self.awaited = awaited.unwrap_or(from);
+        awaited.is_none()
     }
 
     fn progress(&self, index: NodeIndex) -> String {

@@ -1,4 +1,4 @@
-//! What a person runs: `cargo xtask demo | test | bench | size | check | build | build-web | setup`.
+//! What a person runs: `cargo xtask demo | test | bench | sim | size | check | build | build-web | setup`.
 
 mod bench;
 mod bindgen;
@@ -11,6 +11,7 @@ mod paths;
 mod process;
 mod real_file;
 mod setup;
+mod simulator;
 mod size;
 mod stage;
 mod stamp;
@@ -27,6 +28,10 @@ usage: cargo xtask <command>
   test [--fast]                      everything: check, native, wasm, simulator, browser, interop
   bench [native|browser|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
+  bench swarm [--peers N]... [--size MiB] [--seed S]
+                                     swarms in the simulator against the fluid bound
+  sim [--seeds N] [--seed S] [calm|wild]
+                                     random scenarios in the simulator
   size                               raw, gzip and brotli bytes of what a page loads
   check                              format, clippy, forbidden dependencies, source rules
   build                              the `brackish` binary (release) with its page inside
@@ -72,6 +77,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         }
         "demo" => return demo::run(rest),
         "bench" => bench::run(rest)?,
+        "sim" => return simulator::run(rest),
         "test" => return test::run(rest),
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => {

@@ -24,12 +24,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::{build, setup};
+use crate::{build, setup, simulator};
 use options::{Options, Suite};
 use report::Report;
 
-/// `cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]`.
+/// `cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]`, or `bench swarm ...`.
 pub fn run(arguments: &[String]) -> Result<()> {
+    if let Some(("swarm", rest)) = arguments.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+        return simulator::bench(rest);
+    }
     let options = Options::parse(arguments)?;
     interrupt::tidy_up_on_interrupt()?;
     for piece in ["python", "tests", "bench"] {

@@ -1,0 +1,42 @@
+//! What runs in the simulator alone: `cargo xtask bench swarm` and `cargo xtask sim`. Both call a
+//! driver of `crates/sim`, built for speed, which reads the arguments itself.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::{paths, process};
+
+/// Where the charts of a whole `bench swarm` go.
+const CHARTS: &str = "docs/images";
+
+/// `cargo xtask bench swarm [--peers N]... [--size MiB] [--seed S]`: without `--peers` the whole
+/// series, which is also drawn.
+pub fn bench(arguments: &[String]) -> Result<()> {
+    let mut command = driver("swarm");
+    command.args(arguments);
+    if arguments.is_empty() {
+        command.arg("--draw").arg(paths::root().join(CHARTS));
+    }
+    process::run(&mut command)
+}
+
+/// `cargo xtask sim [--seeds N] [--seed S] [calm|wild]`: random scenarios. Fails where one of them does.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let status = driver("scenarios")
+        .args(arguments)
+        .status()
+        .context("cannot start cargo")?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn driver(example: &str) -> std::process::Command {
+    let mut cargo = process::cargo();
+    cargo.args(["run", "--quiet", "--release", "--package", "brackish-sim"]);
+    cargo.args(["--example", example, "--"]);
+    cargo
+}

@@ -12,7 +12,7 @@ use crate::{ConnectionId, JobId, SocketId, Timestamp, TrackerStatus};
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Before the second announce of a torrent with few peers; doubled at each, up to the interval.
-const FIRST_EARLY: Duration = Duration::from_secs(10);
+const FIRST_EARLY: Duration = Duration::from_secs(5);
 
 /// What a tracker may ask for.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);

@@ -62,9 +62,24 @@ impl Pipeline {
     pub fn on_block(&mut self, delay: Duration) {
         self.snubbed = false;
         self.delay = Some(self.delay.map_or(delay, |least| least.min(delay)));
-        if self.fast_start && self.target < self.limit {
+        if !self.fast_start {
+            return;
+        }
+        let window = self.window();
+        if delay > window {
+            // The peer has more to send than it can: what is asked of it waits there, and cannot be
+            // asked of another.
+            self.fast_start = false;
+            let fits = self.target as f64 * window.as_secs_f64() / delay.as_secs_f64();
+            self.target = (fits as usize).clamp(MIN.min(self.limit), self.limit);
+        } else if self.target < self.limit {
             self.target += 1;
         }
+    }
+
+    /// What a block may take that is asked for in time: twice the path's delay, and the slack.
+    fn window(&self) -> Duration {
+        2 * self.delay.unwrap_or(SLACK) + SLACK
     }
 
     /// The peer does not answer: one request at a time until it does.
@@ -86,8 +101,7 @@ impl Pipeline {
         }
         self.last_rate = rate;
         if !self.fast_start {
-            let window = 2 * self.delay.unwrap_or(SLACK) + SLACK;
-            let blocks = rate * window.as_secs_f64() / f64::from(BLOCK_LENGTH);
+            let blocks = rate * self.window().as_secs_f64() / f64::from(BLOCK_LENGTH);
             self.target = (blocks.ceil() as usize + 1).clamp(MIN.min(self.limit), self.limit);
         }
     }

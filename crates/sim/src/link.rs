@@ -19,8 +19,8 @@ use crate::scenario::{Discipline, LinkSpec, NodeIndex};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EndIndex(pub u32);
 
-/// Bytes of a chunk at the most: a block with its header.
-const CHUNK: usize = 16 * 1024 + 13;
+/// Bytes of a chunk at the most: a block with its header, and the small messages before it.
+const CHUNK: usize = 16 * 1024 + 512;
 
 /// One chunk in so many is cut at a random place.
 const CUT_ONE_IN: u32 = 16;

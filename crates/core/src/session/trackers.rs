@@ -22,7 +22,7 @@ const MAX_FRAME: usize = 16 * 1024 - 1;
 
 /// A download with fewer peers than this asks a WebSocket tracker that knows of more for them
 /// before its interval is over: one announce brings five at the most.
-pub(super) const FEW_PEERS: usize = 10;
+pub(super) const FEW_PEERS: usize = 20;
 
 impl Session {
     pub(super) fn add_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<String>>) {

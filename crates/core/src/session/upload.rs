@@ -12,6 +12,9 @@ use crate::{ConnectionId, Event, JobId, Output, StorageError, TorrentId, Via};
 /// The longest block served (BEP 3 has 16 KiB in use everywhere; peers have asked for up to this).
 const MAX_REQUEST: u32 = 128 * 1024;
 
+/// Requests of a peer that are still served when it is choked: a few, as it may be a free-rider.
+const KEPT_AT_CHOKE: usize = 8;
+
 impl Session {
     pub(super) fn requested(&mut self, id: ConnectionId, request: BlockRequest) {
         let Some(connection) = self.connections.get_mut(id.into()) else {
@@ -262,8 +265,16 @@ impl Session {
                 content.and_then(|content| content.spread.as_mut()),
                 &mut self.cx.rng,
             );
-            peer.incoming.drain(..).collect()
+            // With the fast extension each request is answered; the first ones are served, so that
+            // the upload is not idle until those who come next have asked, and a piece that is half
+            // there is not left so.
+            let kept = if peer.fast { KEPT_AT_CHOKE } else { 0 };
+            peer.incoming
+                .drain(kept.min(peer.incoming.len())..)
+                .collect()
         } else {
+            // First, so that it asks for what is suggested.
+            self.suggest(id);
             Vec::new()
         };
         self.say(
@@ -276,9 +287,6 @@ impl Session {
         );
         for request in dropped {
             self.reject(id, request);
-        }
-        if !choke {
-            self.suggest(id);
         }
     }
 }

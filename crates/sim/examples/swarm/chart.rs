@@ -1,6 +1,5 @@
 //! A line chart as an SVG that is readable on light and on dark ground.
 
-
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 320.0;
 

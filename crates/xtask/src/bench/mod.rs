@@ -30,7 +30,10 @@ use report::Report;
 
 /// `cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]`, or `bench swarm ...`.
 pub fn run(arguments: &[String]) -> Result<()> {
-    if let Some(("swarm", rest)) = arguments.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+    if let Some(("swarm", rest)) = arguments
+        .split_first()
+        .map(|(word, rest)| (word.as_str(), rest))
+    {
         return simulator::bench(rest);
     }
     let options = Options::parse(arguments)?;

@@ -26,22 +26,22 @@ export async function share(scope, path, { flags = [], name = 'share', listen } 
   });
 }
 
-/** `brackish download`: `torrent` is made bytes, a path, a magnet link or a URL. */
-export async function download(scope, torrent, folder, { flags = [], name = 'download' } = {}) {
-  return launch(scope, ['download', await source(scope, torrent), '-o', folder, ...flags], name);
+/** `brackish download`: `torrent` is made bytes, a path, a magnet link or a URL; `on` is the host that it runs on. */
+export async function download(scope, torrent, folder, { flags = [], name = 'download', on } = {}) {
+  return launch(scope, ['download', await source(scope, torrent), '-o', folder, ...flags], name, on);
 }
 
 /** `brackish seed`; resolves when it seeds. */
-export async function seed(scope, torrent, folder, { flags = [], name = 'seed' } = {}) {
-  const node = launch(scope, ['seed', await source(scope, torrent), folder, ...flags], name);
+export async function seed(scope, torrent, folder, { flags = [], name = 'seed', on } = {}) {
+  const node = launch(scope, ['seed', await source(scope, torrent), folder, ...flags], name, on);
   const ready = await node.ready();
   return Object.assign(node, { tcpPort: ready.tcp_port });
 }
 
-/** `brackish tracker` on loopback; the addresses are those to announce to. */
-export async function tracker(scope) {
+/** `brackish tracker`, on loopback unless told otherwise; the addresses are those to announce to. */
+export async function tracker(scope, { listen = '127.0.0.1' } = {}) {
   const port = await freePort();
-  const node = launch(scope, ['tracker', '--listen', `127.0.0.1:${port}`], 'tracker');
+  const node = launch(scope, ['tracker', '--listen', `${listen}:${port}`], 'tracker');
   await node.ready();
   return Object.assign(node, { http: `http://127.0.0.1:${port}/announce`, ws: `ws://127.0.0.1:${port}/announce`, port });
 }
@@ -51,8 +51,9 @@ export function brackish(scope, args, options = {}) {
   return run(scope, brackishBinary(), args, { name: `brackish ${args[0]}`, ...options });
 }
 
-function launch(scope, args, name) {
-  const node = start(scope, brackishBinary(), [...args, '--json'], { name: `brackish ${name}` });
+function launch(scope, args, name, on) {
+  const command = [brackishBinary(), [...args, '--json']];
+  const node = start(scope, ...(on?.command(...command) ?? command), { name: `brackish ${name}` });
   return Object.assign(node, {
     ready: (limit = seconds(30)) => node.event('is ready', ({ event }) => event === 'ready', limit),
     finished: (limit = seconds(90)) => node.event('has every piece', ({ event }) => event === 'finished', limit),

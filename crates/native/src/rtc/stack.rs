@@ -15,8 +15,8 @@ use tokio::sync::{Notify, mpsc};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
-    SettingEngine, SettingEngineBuilder, StatsSelector,
+    RTCIceCandidateType, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    RTCSessionDescription, SettingEngine, SettingEngineBuilder, StatsSelector,
 };
 
 use super::addresses;
@@ -26,6 +26,10 @@ use super::{Channel, ChannelEvent, Made, RtcError, Stack};
 
 /// Longest time for candidates; what there is by then is sent. STUN servers answer in a tenth of it.
 const GATHERING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Once a server has given a candidate, the others get this much longer: those asked from addresses
+/// that cannot reach them never answer.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// How often a pair of candidates is checked. The crate's 200 ms makes connecting twice as long.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -62,6 +66,8 @@ pub(super) struct WebRtcStack {
 /// What the crate's threads tell of a connection.
 struct Handler {
     gathered: Notify,
+    /// A STUN or TURN server gave a candidate.
+    served: Notify,
     channels: mpsc::Sender<Arc<dyn DataChannel>>,
     lost: AtomicBool,
     state: Notify,
@@ -89,6 +95,7 @@ impl WebRtcStack {
         let (channels, incoming) = mpsc::channel(MAX_WAITING_CHANNELS);
         let handler = Arc::new(Handler {
             gathered: Notify::new(),
+            served: Notify::new(),
             channels,
             lost: AtomicBool::new(false),
             state: Notify::new(),
@@ -168,9 +175,16 @@ impl PeerChannel {
     /// Applies the local description and waits for its candidates.
     async fn gather(&self, description: RTCSessionDescription) -> Result<String, RtcError> {
         self.connection.set_local_description(description).await?;
-        let complete = tokio::time::timeout(GATHERING_TIMEOUT, self.handler.gathered.notified())
-            .await
-            .is_ok();
+        let settled = async {
+            self.handler.served.notified().await;
+            tokio::time::sleep(SETTLING).await;
+        };
+        let complete = tokio::select! {
+            biased;
+            () = self.handler.gathered.notified() => true,
+            () = settled => true,
+            () = tokio::time::sleep(GATHERING_TIMEOUT) => false,
+        };
         let description = self
             .connection
             .local_description()
@@ -314,6 +328,11 @@ impl PeerConnectionEventHandler for Handler {
         // Gathering ends with an empty candidate.
         if event.candidate.address.is_empty() {
             self.gathered.notify_one();
+        } else if matches!(
+            event.candidate.typ,
+            RTCIceCandidateType::Srflx | RTCIceCandidateType::Relay
+        ) {
+            self.served.notify_one();
         }
     }
 

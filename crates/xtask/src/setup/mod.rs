@@ -54,6 +54,8 @@ pub fn ensure(piece: &str) -> Result<()> {
             ("aria2c", "aria2"),
             ("transmission-daemon", "transmission-daemon"),
             ("transmission-remote", "transmission-cli"),
+            ("turnserver", "coturn"),
+            ("ip", "iproute2"),
         ])?,
         "python" => {
             python::ensure()?;

@@ -39,9 +39,9 @@ export async function seed(scope, torrent, folder, { flags = [], name = 'seed', 
 }
 
 /** `brackish tracker`, on loopback unless told otherwise; the addresses are those to announce to. */
-export async function tracker(scope, { listen = '127.0.0.1' } = {}) {
+export async function tracker(scope, { listen = '127.0.0.1', flags = [] } = {}) {
   const port = await freePort();
-  const node = launch(scope, ['tracker', '--listen', `${listen}:${port}`], 'tracker');
+  const node = launch(scope, ['tracker', '--listen', `${listen}:${port}`, ...flags], 'tracker');
   await node.ready();
   return Object.assign(node, { http: `http://127.0.0.1:${port}/announce`, ws: `ws://127.0.0.1:${port}/announce`, port });
 }

@@ -56,6 +56,7 @@ pub fn ensure(piece: &str) -> Result<()> {
             ("transmission-remote", "transmission-cli"),
             ("turnserver", "coturn"),
             ("ip", "iproute2"),
+            ("openssl", "openssl"),
         ])?,
         "python" => {
             python::ensure()?;

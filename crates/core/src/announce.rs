@@ -29,6 +29,9 @@ const OFFERS_TIMEOUT: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(crate) struct Tracker {
     pub url: String,
+    /// The number of its tier (BEP 12), and its place in it, from the front.
+    pub tier: usize,
+    pub place: i32,
     /// The WebSocket; `None` for HTTP and UDP.
     pub socket: Option<SocketId>,
     pub status: TrackerStatus,
@@ -74,6 +77,8 @@ impl Tracker {
     pub fn new(url: String, socket: Option<SocketId>, now: Timestamp) -> Self {
         Self {
             url,
+            tier: 0,
+            place: 0,
             socket,
             status: TrackerStatus::Pending,
             next: now,

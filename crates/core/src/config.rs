@@ -58,8 +58,9 @@ impl Config {
 pub struct AddTorrent {
     /// What is known of it.
     pub source: Source,
-    /// Announce URLs in tiers (BEP 12): `ws:`, `wss:`, `http:`, `https:` or `udp:`. All usable ones
-    /// are announced to; those that the driver cannot reach are left out by the session
+    /// Announce URLs in tiers (BEP 12): `ws:`, `wss:`, `http:`, `https:` or `udp:`. Of each tier one
+    /// is announced to while it answers, and one of its WebSocket trackers besides one of the
+    /// others; of a private torrent one of all tiers. Those that the driver cannot reach are left out by the session
     /// (`http`, `https` and `udp` where `Config::tcp` is false, `ws` and `wss` where
     /// `Config::webrtc` is false).
     pub trackers: Vec<Vec<String>>,

@@ -3,7 +3,7 @@
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
 //! blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
-//! (BEP 10 and BEP 9), `pex`, `web_seeds` (BEP 19), `trackers` and `signalling`, `relay` and
+//! (BEP 10 and BEP 9), `pex`, `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and
 //! `introductions` (signalling by peers), and `tick` (what time brings).
 
 mod connect;
@@ -21,6 +21,7 @@ mod signalling;
 mod store;
 mod suggest;
 mod tick;
+mod tiers;
 mod trackers;
 mod upload;
 mod web_seeds;

@@ -5,7 +5,7 @@ use brackish_wire::tracker::ws::{ClientMessage, Offer, OfferId, Sdp, ServerMessa
 use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse, Event as AnnounceEvent};
 use rand::RngExt;
 
-use super::{Job, Session};
+use super::{Job, Session, tiers};
 use crate::announce::{Batch, Socket, SocketState, Tracker};
 use crate::connection::Stage;
 use crate::peer_set::Source;
@@ -26,7 +26,7 @@ pub(super) const FEW_PEERS: usize = 20;
 
 impl Session {
     pub(super) fn add_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<String>>) {
-        for url in tiers.into_iter().flatten() {
+        for (tier, url) in tiers::shuffled(tiers, &mut self.cx.rng) {
             let scheme = url
                 .split("://")
                 .next()
@@ -43,9 +43,10 @@ impl Session {
             if torrent.trackers.len() < MAX_TRACKERS
                 && !torrent.trackers.iter().any(|t| t.url == url)
             {
-                torrent
-                    .trackers
-                    .push(Tracker::new(url, socket, self.cx.now));
+                let mut tracker = Tracker::new(url, socket, self.cx.now);
+                tracker.tier = tier;
+                tracker.place = torrent.trackers.len() as i32;
+                torrent.trackers.push(tracker);
             }
         }
     }
@@ -78,7 +79,11 @@ impl Session {
     /// Opens the sockets that are due.
     pub(super) fn tick_sockets(&mut self) {
         let now = self.cx.now;
+        let in_use = self.sockets_in_use();
         for (id, socket) in &mut self.sockets {
+            if !in_use.contains(id) {
+                continue;
+            }
             if matches!(socket.state, SocketState::Closed { retry } if retry <= now) {
                 socket.state = SocketState::Opening;
                 self.cx.outputs.push_back(Output::OpenSocket {
@@ -90,11 +95,7 @@ impl Session {
     }
 
     pub(super) fn tick_trackers(&mut self, id: TorrentId) {
-        let count = self
-            .torrents
-            .get(&id)
-            .map_or(0, |torrent| torrent.trackers.len());
-        for index in 0..count {
+        for index in self.trackers_in_use(id) {
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 return;
             };
@@ -173,7 +174,7 @@ impl Session {
     pub(super) fn announced(&mut self, job: JobId, result: Result<AnnounceResponse, String>) {
         let Some(Job::Announce {
             torrent: id,
-            tracker,
+            tracker: index,
         }) = self.cx.take_job(job)
         else {
             return;
@@ -181,7 +182,7 @@ impl Session {
         let Some(torrent) = self.torrents.get_mut(&id) else {
             return;
         };
-        let Some(tracker) = torrent.trackers.get_mut(tracker) else {
+        let Some(tracker) = torrent.trackers.get_mut(index) else {
             return;
         };
         tracker.job = None;
@@ -209,6 +210,7 @@ impl Session {
                 reason: warning,
             });
         }
+        tiers::promote(&mut torrent.trackers, index);
         self.cx.events.push_back(Event::TrackerAnnounced {
             torrent: id,
             url,
@@ -524,6 +526,13 @@ impl Session {
         tracker.answered(interval, now);
         tracker.ask_early(wants_more, jitter, now);
         let url = tracker.url.clone();
+        if let Some(torrent) = self.torrents.get_mut(&id) {
+            let index = torrent
+                .trackers
+                .iter()
+                .position(|t| t.socket == Some(socket));
+            tiers::promote(&mut torrent.trackers, index.unwrap_or(usize::MAX));
+        }
         self.cx.events.push_back(Event::TrackerAnnounced {
             torrent: id,
             url,

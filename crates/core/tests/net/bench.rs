@@ -24,6 +24,7 @@ pub const OURS: PeerId = PeerId(*b"-BK0001-mmmmmmmmmmmm");
 
 /// What a bench is set up with.
 pub struct Setup {
+    pub seed: u8,
     pub pieces: u32,
     pub has_all: bool,
     pub private: bool,
@@ -38,6 +39,7 @@ impl Default for Setup {
         let mut config = Config::new(OURS);
         config.listen_port = Some(6881);
         Self {
+            seed: 7,
             pieces: 100,
             has_all: false,
             private: false,
@@ -105,7 +107,7 @@ impl Bench {
             .collect();
         let info = Arc::new(builder.build(&hashes).unwrap());
         let now = Timestamp::from_micros(1_000_000);
-        let mut session = Session::new(setup.config, [7; 32], now);
+        let mut session = Session::new(setup.config, [setup.seed; 32], now);
         let source = if setup.magnet {
             Source::Magnet {
                 info_hash: info.info_hash(),

@@ -9,3 +9,4 @@ mod pieces;
 mod places;
 mod private;
 mod relay;
+mod trackers;

@@ -1,0 +1,165 @@
+//! Which trackers are announced to, and when (BEP 12).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use brackish_core::{Input, JobId, Output, SocketId};
+use brackish_wire::tracker::AnnounceResponse;
+
+use crate::bench::{Bench, Setup};
+
+fn tiers(tiers: &[&[&str]]) -> Vec<Vec<String>> {
+    let tier = |urls: &&[&str]| urls.iter().map(|url| (*url).to_owned()).collect();
+    tiers.iter().map(tier).collect()
+}
+
+fn bench(trackers: &[&[&str]]) -> Bench {
+    Bench::new(Setup {
+        trackers: tiers(trackers),
+        ..Setup::default()
+    })
+}
+
+fn announces(bench: &mut Bench) -> Vec<(JobId, String)> {
+    bench.asked(|output| match output {
+        Output::Announce { job, url, .. } => Some((*job, url.clone())),
+        _ => None,
+    })
+}
+
+fn sockets(bench: &mut Bench) -> Vec<(SocketId, String)> {
+    bench.asked(|output| match output {
+        Output::OpenSocket { socket, url } => Some((*socket, url.clone())),
+        _ => None,
+    })
+}
+
+fn answer(bench: &mut Bench, job: JobId, works: bool) {
+    let result = works
+        .then(|| AnnounceResponse {
+            interval: 60,
+            ..AnnounceResponse::default()
+        })
+        .ok_or_else(|| "no answer".to_owned());
+    bench.input(Input::Announced { job, result });
+}
+
+/// Lets trackers answer for so many seconds; gives the URLs announced to, and when.
+fn play(bench: &mut Bench, seconds: u64, works: impl Fn(&str) -> bool) -> Vec<(u64, String)> {
+    let mut seen = Vec::new();
+    for second in 0..seconds {
+        bench.pass(Duration::from_secs(1));
+        for (job, url) in announces(bench) {
+            answer(bench, job, works(&url));
+            seen.push((second, url));
+        }
+    }
+    seen
+}
+
+const ONE_TIER: &[&str] = &["http://a/", "http://b/", "udp://c/", "http://d/"];
+
+#[test]
+fn of_a_tier_one_tracker_is_announced_to_and_the_next_when_it_fails() {
+    let mut bench = bench(&[ONE_TIER]);
+    let first = play(&mut bench, 200, |_| true);
+    let used: BTreeSet<_> = first.iter().map(|(_, url)| url.clone()).collect();
+    assert_eq!(used.len(), 1, "{used:?}");
+    let dead = used.into_iter().next().unwrap();
+    let then = play(&mut bench, 200, |url| url != dead);
+    let others: BTreeSet<_> = then
+        .iter()
+        .map(|(_, url)| url.clone())
+        .filter(|url| *url != dead)
+        .collect();
+    assert_eq!(others.len(), 1, "{others:?}");
+    let failed = then.iter().filter(|(_, url)| *url == dead).count();
+    assert_eq!(
+        failed, 1,
+        "one that answers is not left for one that failed"
+    );
+}
+
+#[test]
+fn a_tier_is_tried_in_an_order_of_the_session_s_own() {
+    let first_of = |seed| {
+        let mut bench = Bench::new(Setup {
+            seed,
+            trackers: tiers(&[ONE_TIER]),
+            ..Setup::default()
+        });
+        play(&mut bench, 2, |_| true).remove(0).1
+    };
+    let firsts: BTreeSet<_> = (0..40).map(first_of).collect();
+    assert_eq!(firsts.len(), ONE_TIER.len());
+}
+
+#[test]
+fn every_tier_is_announced_to() {
+    let mut bench = bench(&[&["http://a/"], &["http://b/"], &["http://c/", "http://c2/"]]);
+    assert_eq!(play(&mut bench, 2, |_| true).len(), 3);
+}
+
+#[test]
+fn web_trackers_and_others_of_one_tier_do_not_stand_in_for_each_other() {
+    let mut bench = bench(&[&["http://a/", "ws://a/", "ws://b/"]]);
+    assert_eq!(play(&mut bench, 2, |_| true).len(), 1);
+    let [(socket, first)] = &sockets(&mut bench)[..] else {
+        panic!("not one socket");
+    };
+    bench.input(Input::SocketClosed {
+        socket: *socket,
+        reason: "refused".to_owned(),
+    });
+    bench.pass(Duration::from_secs(2));
+    let [(_, second)] = &sockets(&mut bench)[..] else {
+        panic!("not one socket");
+    };
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_private_torrent_has_one_tracker_at_a_time_and_the_next_tier_only_when_the_first_fails() {
+    let mut bench = Bench::new(Setup {
+        private: true,
+        trackers: tiers(&[&["http://a/"], &["http://b/"]]),
+        ..Setup::default()
+    });
+    let well: BTreeSet<_> = play(&mut bench, 100, |_| true)
+        .into_iter()
+        .map(|(_, url)| url)
+        .collect();
+    assert_eq!(well, BTreeSet::from(["http://a/".to_owned()]));
+    let ill = play(&mut bench, 100, |url| url != "http://a/");
+    assert!(ill.iter().any(|(_, url)| url == "http://b/"));
+}
+
+#[test]
+fn trackers_that_all_fail_are_tried_in_turn_ever_less_often() {
+    let mut bench = bench(&[&["http://a/", "http://b/"]]);
+    let tries = play(&mut bench, 3000, |_| false);
+    let of = |url: &str| -> Vec<u64> {
+        let of = tries.iter().filter(|(_, tried)| tried == url);
+        of.map(|(second, _)| *second).collect()
+    };
+    for url in ["http://a/", "http://b/"] {
+        let waits: Vec<u64> = of(url).windows(2).map(|w| w[1] - w[0]).collect();
+        assert!((5..20).contains(&waits.len()), "{waits:?}");
+        assert!(waits[0] < 10 && waits.last() > Some(&300), "{waits:?}");
+    }
+}
+
+#[test]
+fn sessions_that_lost_a_tracker_together_do_not_come_back_together() {
+    let comes_back = |seed| {
+        let mut bench = Bench::new(Setup {
+            seed,
+            trackers: tiers(&[&["http://a/"]]),
+            ..Setup::default()
+        });
+        let tries = play(&mut bench, 300, |_| false);
+        tries.last().unwrap().0
+    };
+    let times: BTreeSet<u64> = (0..20).map(comes_back).collect();
+    assert!(times.len() > 10, "{times:?}");
+}

@@ -1,6 +1,5 @@
 //! Where we are on the network, by what the peers that we dialled say (`yourip`, BEP 10).
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Addresses that are counted; a host has a few.
@@ -11,7 +10,7 @@ const QUORUM: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct OwnAddress {
-    claims: BTreeMap<IpAddr, u32>,
+    claims: Vec<(IpAddr, u32)>,
     best: Option<IpAddr>,
 }
 
@@ -19,14 +18,25 @@ impl OwnAddress {
     /// A peer says that we are at this address. True where what is believed changes by it.
     pub fn told(&mut self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
-        if self.claims.len() >= MAX_CLAIMS && !self.claims.contains_key(&ip) {
-            return false;
+        let of = |ip: IpAddr| move |claim: &(IpAddr, u32)| claim.0 == ip;
+        let best = self
+            .best
+            .and_then(|best| self.claims.iter().find(|c| of(best)(c)));
+        let best = best.map(|(_, count)| *count);
+        let at = self.claims.iter().position(of(ip));
+        if at.is_none() && self.claims.len() < MAX_CLAIMS {
+            self.claims.push((ip, 0));
         }
-        let count = self.claims.entry(ip).or_default();
+        let claim = match at {
+            Some(at) => self.claims.get_mut(at),
+            None => self.claims.last_mut().filter(|claim| claim.0 == ip),
+        };
+        let Some((_, count)) = claim else {
+            return false;
+        };
         *count = count.saturating_add(1);
         let count = *count;
-        let best = self.best.and_then(|best| self.claims.get(&best));
-        let wins = count >= QUORUM && best.is_none_or(|best| count > *best);
+        let wins = count >= QUORUM && best.is_none_or(|best| count > best);
         wins && self.best.replace(ip) != Some(ip)
     }
 

@@ -47,10 +47,11 @@ pub(crate) enum Source {
 #[derive(Debug)]
 pub(crate) struct PeerSet {
     known: BTreeMap<SocketAddr, Known>,
-    ready: BTreeSet<(Rank, SocketAddr)>,
+    /// To be dialled, the first at the end.
+    ready: Vec<(Rank, SocketAddr)>,
     waiting: BTreeSet<(Timestamp, SocketAddr)>,
     /// How many addresses peers at each host named.
-    by_sender: BTreeMap<IpAddr, usize>,
+    by_sender: Vec<(IpAddr, usize)>,
     by_peers: usize,
     /// Where we are, as others see it: what priorities are computed with.
     own: SocketAddr,
@@ -59,7 +60,7 @@ pub(crate) struct PeerSet {
 }
 
 /// What is dialled first: what the user named, then the highest priority.
-type Rank = (bool, Reverse<u32>);
+type Rank = (bool, u32);
 
 #[derive(Debug)]
 struct Known {
@@ -75,9 +76,9 @@ impl PeerSet {
         let [.., a, b, c, d] = own.0;
         Self {
             known: BTreeMap::new(),
-            ready: BTreeSet::new(),
+            ready: Vec::new(),
             waiting: BTreeSet::new(),
-            by_sender: BTreeMap::new(),
+            by_sender: Vec::new(),
             by_peers: 0,
             own: SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), port.unwrap_or(0)),
             banned: BTreeSet::new(),
@@ -118,14 +119,17 @@ impl PeerSet {
         }
         match source {
             Source::Peer(sender) => {
-                let named = self.by_sender.get(&sender).copied().unwrap_or(0);
-                if named >= MAX_BY_SENDER
+                let named = self.by_sender.iter().find(|(host, _)| *host == sender);
+                if named.is_some_and(|(_, count)| *count >= MAX_BY_SENDER)
                     || self.by_peers >= MAX_BY_PEERS
                     || self.known.len() >= MAX_KNOWN
                 {
                     return;
                 }
-                *self.by_sender.entry(sender).or_default() += 1;
+                match self.by_sender.iter_mut().find(|(host, _)| *host == sender) {
+                    Some((_, count)) => *count += 1,
+                    None => self.by_sender.push((sender, 1)),
+                }
                 self.by_peers += 1;
             }
             _ if self.known.len() >= MAX_KNOWN && !self.evict() => return,
@@ -153,7 +157,7 @@ impl PeerSet {
             self.waiting.pop_first();
             self.make_ready(address);
         }
-        while let Some((_, address)) = self.ready.pop_first() {
+        while let Some((_, address)) = self.ready.pop() {
             if let Some(known) = self.known.get_mut(&address)
                 && !known.busy
             {
@@ -244,11 +248,11 @@ impl PeerSet {
 
     fn make_ready(&mut self, address: SocketAddr) {
         if let Some(known) = self.known.get(&address) {
-            let rank = (
-                known.source != Source::User,
-                Reverse(self.priority(address)),
-            );
-            self.ready.insert((rank, address));
+            let rank = (known.source == Source::User, self.priority(address));
+            let entry = (rank, address);
+            if let Err(at) = self.ready.binary_search(&entry) {
+                self.ready.insert(at, entry);
+            }
         }
     }
 
@@ -264,12 +268,11 @@ impl PeerSet {
 
     fn uncount(&mut self, sender: IpAddr) {
         self.by_peers = self.by_peers.saturating_sub(1);
-        if let Some(count) = self.by_sender.get_mut(&sender) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_sender.remove(&sender);
-            }
+        let count = self.by_sender.iter_mut().find(|(host, _)| *host == sender);
+        if let Some((_, count)) = count {
+            *count = count.saturating_sub(1);
         }
+        self.by_sender.retain(|(_, count)| *count > 0);
     }
 
     fn remove(&mut self, address: SocketAddr) {

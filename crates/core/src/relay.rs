@@ -1,8 +1,10 @@
 //! What is remembered for `bk_signal` (docs/signalling-extension.md): of each peer that speaks it,
 //! whom it introduced and was introduced to; the offers that we hold as a relay; and our own
 //! offers, with those peers that are left alone for a while.
+//!
+//! The tables are short lists: each tree map would add several kilobytes to the wasm.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use brackish_wire::PeerId;
@@ -71,24 +73,27 @@ impl Signaller {
 pub(crate) struct Relay {
     /// Counts the times that a peer that speaks the extension came or left.
     pub changes: u64,
-    /// Offers passed on and not answered, by who made them and their name.
-    pub held: BTreeMap<(ConnectionId, OfferId), Held>,
+    /// Offers passed on and not answered.
+    pub held: Vec<Held>,
     /// Our own offers that were passed on.
-    pub offers: BTreeMap<OfferId, ConnectionId>,
+    pub offers: Vec<(OfferId, ConnectionId)>,
     /// When to see next whether an offer is worth making.
     pub next_look: Timestamp,
-    resting: BTreeMap<PeerId, Rest>,
+    resting: Vec<Rest>,
 }
 
 /// An offer that was passed on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
+    pub from: ConnectionId,
+    pub id: OfferId,
     pub to: ConnectionId,
     pub at: Timestamp,
 }
 
 #[derive(Debug)]
 struct Rest {
+    peer: PeerId,
     until: Timestamp,
     next: Duration,
 }
@@ -96,30 +101,36 @@ struct Rest {
 impl Relay {
     /// Offers of one peer that are held.
     pub fn held_of(&self, from: ConnectionId) -> usize {
-        let first = (from, OfferId([0; 20]));
-        let last = (from, OfferId([0xff; 20]));
-        self.held.range(first..=last).count()
+        self.held.iter().filter(|held| held.from == from).count()
     }
 
     /// Forgets the offers that nobody has answered in time.
     pub fn expire(&mut self, now: Timestamp) {
         self.held
-            .retain(|_, held| now.since(held.at) < SIGNAL_OFFER_LIFETIME);
+            .retain(|held| now.since(held.at) < SIGNAL_OFFER_LIFETIME);
     }
 
     /// A connection with this peer did not come about: it is left alone for a while.
     pub fn rest(&mut self, peer: PeerId, now: Timestamp) {
-        if self.resting.len() >= MAX_RESTING && !self.resting.contains_key(&peer) {
-            let soonest = self.resting.iter().min_by_key(|(_, rest)| rest.until);
-            if let Some(soonest) = soonest.map(|(peer, _)| *peer) {
-                self.resting.remove(&soonest);
+        let at = match self.resting.iter().position(|rest| rest.peer == peer) {
+            Some(at) => at,
+            None => {
+                if self.resting.len() >= MAX_RESTING {
+                    let until = |(_, rest): &(usize, &Rest)| rest.until;
+                    let soonest = self.resting.iter().enumerate().min_by_key(until);
+                    if let Some((soonest, _)) = soonest {
+                        self.resting.swap_remove(soonest);
+                    }
+                }
+                self.resting.push(Rest {
+                    peer,
+                    until: now,
+                    next: FIRST_REST,
+                });
+                self.resting.len() - 1
             }
-        }
-        let rest = self.resting.entry(peer).or_insert(Rest {
-            until: now,
-            next: FIRST_REST,
-        });
-        if rest.until <= now {
+        };
+        if let Some(rest) = self.resting.get_mut(at).filter(|rest| rest.until <= now) {
             rest.until = now + rest.next;
             rest.next = (rest.next * 2).min(LONGEST_REST);
         }
@@ -127,12 +138,13 @@ impl Relay {
 
     /// A connection with this peer came about.
     pub fn met(&mut self, peer: &PeerId) {
-        self.resting.remove(peer);
+        self.resting.retain(|rest| rest.peer != *peer);
     }
 
     /// Whether a peer is left alone for now.
     pub fn rests(&self, peer: &PeerId, now: Timestamp) -> bool {
-        self.resting.get(peer).is_some_and(|rest| rest.until > now)
+        let rests = |rest: &Rest| rest.peer == *peer && rest.until > now;
+        self.resting.iter().any(rests)
     }
 }
 

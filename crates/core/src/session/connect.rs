@@ -354,7 +354,7 @@ impl Session {
             return true;
         };
         torrent.offers.retain(|_, offer| *offer != id);
-        torrent.relay.offers.retain(|_, offer| *offer != id);
+        torrent.relay.offers.retain(|(_, offer)| *offer != id);
         for tracker in &mut torrent.trackers {
             tracker.offer_gone(id);
         }

@@ -1,7 +1,6 @@
 //! `bk_signal` for ourselves (docs/signalling-extension.md): peers that relays introduce are
 //! offered connections while there are few, and offers that relays bring are answered.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use brackish_wire::PeerId;
@@ -96,14 +95,12 @@ impl Session {
     ) -> Vec<(ConnectionId, PeerId)> {
         let now = self.cx.now;
         let (mut there, mut under_way) = (0, 0);
-        let mut known = BTreeSet::from([self.cx.config.peer_id]);
-        let mut carried: BTreeMap<ConnectionId, usize> = BTreeMap::new();
+        let mut known = vec![self.cx.config.peer_id];
+        let mut carriers: Vec<ConnectionId> = Vec::new();
         let of_torrent = self.connections.iter().map(|(_, connection)| connection);
         for connection in of_torrent.filter(|c| c.torrent == Some(torrent_id)) {
             known.extend(connection.remote_id());
-            if let Some(relay) = connection.relay {
-                *carried.entry(relay).or_default() += 1;
-            }
+            carriers.extend(connection.relay);
             let offered = matches!(connection.stage, Stage::Offering | Stage::Offered);
             under_way += usize::from(offered && connection.relay.is_some());
             there += usize::from(!offered && connection.stage != Stage::Dialling);
@@ -121,7 +118,8 @@ impl Session {
             return Vec::new();
         };
         let most = self.most_by_one_relay();
-        let mut candidates: BTreeMap<PeerId, Vec<(usize, ConnectionId)>> = BTreeMap::new();
+        // Whom each relay names, with how many offers it was given lately.
+        let mut named: Vec<(PeerId, usize, ConnectionId)> = Vec::new();
         for id in &torrent.active {
             let relay = self
                 .connections
@@ -130,27 +128,26 @@ impl Session {
             let Some(relay) = relay else {
                 continue;
             };
+            let carried = carriers.iter().filter(|carrier| *carrier == id).count();
             if !relay.given.has_room(now)
                 || relay.named_at.is_none_or(|at| now.since(at) < patience)
-                || carried.get(id).is_some_and(|carried| *carried >= most)
+                || carried >= most
             {
                 continue;
             }
-            for peer in &relay.named {
-                let unwanted = known.contains(peer)
-                    || torrent.banned_ids.contains(peer)
-                    || torrent.relay.rests(peer, now);
-                if !unwanted {
-                    let by = candidates.entry(*peer).or_default();
-                    by.push((relay.given.count(), *id));
-                }
-            }
+            let wanted = relay.named.iter().filter(|peer| {
+                !known.contains(peer)
+                    && !torrent.banned_ids.contains(peer)
+                    && !torrent.relay.rests(peer, now)
+            });
+            named.extend(wanted.map(|peer| (*peer, relay.given.count(), *id)));
         }
+        named.sort_unstable();
         let rng = &mut self.cx.rng;
-        let mut ranked: Vec<_> = candidates
-            .into_iter()
-            .filter_map(|(peer, by)| {
-                let relay = by.iter().min()?.1;
+        let mut ranked: Vec<_> = named
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter_map(|by| {
+                let (peer, _, relay) = *by.first()?;
                 Some((by.len(), rng.random::<u32>(), relay, peer))
             })
             .collect();
@@ -187,7 +184,7 @@ impl Session {
             connection.enter(Stage::Offered, now);
         }
         if let Some(torrent) = self.torrents.get_mut(&torrent) {
-            torrent.relay.offers.insert(route.id, id);
+            torrent.relay.offers.push((route.id, id));
         }
         self.say_signal(relay, &Signal::Offer { route, sdp });
     }
@@ -322,10 +319,12 @@ impl Session {
         route: &Route,
     ) -> Option<ConnectionId> {
         let torrent = self.torrents.get_mut(&torrent_id)?;
-        let id = *torrent.relay.offers.get(&route.id)?;
+        let offers = &mut torrent.relay.offers;
+        let at = offers.iter().position(|(offer, _)| *offer == route.id)?;
+        let (_, id) = *offers.get(at)?;
         let connection = self.connections.get(id.into())?;
         let right = connection.relay == Some(relay) && connection.signalled == Some(route.from);
-        right.then(|| torrent.relay.offers.remove(&route.id))?
+        right.then(|| offers.swap_remove(at).1)
     }
 
     /// Our offers that a relay carried are void: it is gone.

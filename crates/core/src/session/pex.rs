@@ -1,7 +1,6 @@
 //! Peer exchange (BEP 11): peers that can be dialled tell each other whom else they are connected
 //! to. Web peers cannot be dialled and are never named; `relay` introduces those.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -163,29 +162,35 @@ impl Session {
             Scope::of(address.ip()) >= scope && own.is_none_or(|own| own != address)
         };
         let mut message = UtPex::default();
-        let mut news: Option<BTreeMap<SocketAddr, bool>> = None;
+        // Since the last message: each that came or left, whether it was there before, and is now.
+        let mut news: Option<Vec<(SocketAddr, bool, bool)>> = None;
         if let Some(changes) = pex.told.and_then(|place| torrent.pex.since(place)) {
-            let mut known: BTreeMap<SocketAddr, (bool, bool)> = BTreeMap::new();
+            let mut seen: Vec<(SocketAddr, bool, bool)> = Vec::new();
             for change in changes {
-                let entry = known.entry(change.address).or_insert((!change.came, false));
-                entry.1 = change.came;
+                match seen
+                    .iter_mut()
+                    .find(|(address, ..)| *address == change.address)
+                {
+                    Some((_, _, now)) => *now = change.came,
+                    None => seen.push((change.address, !change.came, change.came)),
+                }
             }
-            // Whether each was there before, and is now: what is as before is no news.
-            let changed = known.into_iter().filter(|(_, (before, now))| before != now);
-            let changed: BTreeMap<_, _> = changed.map(|(a, (_, now))| (a, now)).collect();
-            let gone = changed.iter().filter(|(a, now)| !**now && tellable(**a));
-            message.dropped = gone
-                .map(|(address, _)| *address)
-                .take(MAX_PEX_PEERS)
-                .collect();
-            news = Some(changed);
+            let gone = seen
+                .iter()
+                .filter(|(a, before, now)| *before && !now && tellable(*a));
+            let gone = gone.map(|(address, ..)| *address);
+            message.dropped = gone.take(MAX_PEX_PEERS).collect();
+            news = Some(seen);
         }
         let mut added: Vec<PexPeer> = here
             .iter()
             .filter(|other| other.connection != id && tellable(other.address))
             .filter(|other| !(is_seed && other.flags.has(PexFlags::UPLOAD_ONLY)))
             .filter(|other| {
-                let came = |news: &BTreeMap<_, _>| news.get(&other.address) == Some(&true);
+                let came = |news: &Vec<(SocketAddr, bool, bool)>| {
+                    let news = news.iter().find(|(address, ..)| *address == other.address);
+                    news.is_some_and(|(_, before, _)| !before)
+                };
                 news.as_ref().is_none_or(came)
             })
             .map(|other| PexPeer {

@@ -3,9 +3,6 @@
 //! Nothing is exchanged or introduced in them, and what the user names is passed over. Of a magnet
 //! link it is not known before the metadata is there; what came from elsewhere is let go then.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
-
 use super::Session;
 use crate::{ConnectionId, DisconnectReason, TorrentId};
 
@@ -15,8 +12,7 @@ impl Session {
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
         };
-        let others: BTreeSet<SocketAddr> =
-            torrent.peer_set.keep_trackers_own().into_iter().collect();
+        let others = torrent.peer_set.keep_trackers_own();
         let dialled: Vec<ConnectionId> = self
             .connections
             .iter()

@@ -163,9 +163,10 @@ impl Session {
             .torrents
             .get_mut(&torrent_id)
             .ok_or(SignalErrorCode::Unreachable)?;
-        let key = (from, route.id);
-        if torrent.relay.held_of(from) >= MAX_SIGNAL_OFFERS || torrent.relay.held.contains_key(&key)
-        {
+        torrent.relay.expire(now);
+        let held = &torrent.relay.held;
+        let twice = held.iter().any(|h| h.from == from && h.id == route.id);
+        if twice || torrent.relay.held_of(from) >= MAX_SIGNAL_OFFERS {
             return Err(SignalErrorCode::Limited);
         }
         let target = self
@@ -189,7 +190,12 @@ impl Session {
         if let Some(target) = self.connections.get_mut(to.into()).and_then(signaller_mut) {
             target.passed.take(now);
         }
-        torrent.relay.held.insert(key, Held { to, at: now });
+        torrent.relay.held.push(Held {
+            from,
+            id: route.id,
+            to,
+            at: now,
+        });
         self.pass_on(to, payload);
         Ok(())
     }
@@ -206,18 +212,15 @@ impl Session {
             return;
         };
         torrent.relay.expire(self.cx.now);
-        let held = torrent.relay.held.iter().find(|((offerer, id), held)| {
-            let peer = self
-                .connections
-                .get((*offerer).into())
-                .and_then(|c| c.peer.as_ref());
-            held.to == from && *id == route.id && peer.is_some_and(|peer| peer.id == route.to)
+        let held = torrent.relay.held.iter().position(|held| {
+            let offerer = self.connections.get(held.from.into());
+            let peer = offerer.and_then(|connection| connection.peer.as_ref());
+            held.to == from && held.id == route.id && peer.is_some_and(|peer| peer.id == route.to)
         });
-        let Some(key) = held.map(|(key, _)| *key) else {
-            return;
-        };
-        torrent.relay.held.remove(&key);
-        self.pass_on(key.0, payload);
+        if let Some(at) = held {
+            let offerer = torrent.relay.held.swap_remove(at).from;
+            self.pass_on(offerer, payload);
+        }
     }
 
     /// A peer that spoke the extension is gone: what was held of it is forgotten, what was held for
@@ -227,22 +230,20 @@ impl Session {
             return;
         };
         torrent.relay.changes += 1;
-        torrent.relay.held.retain(|(from, _), _| *from != id);
-        let mut unanswered = Vec::new();
-        torrent.relay.held.retain(|key, held| {
-            if held.to == id {
-                unanswered.push(*key);
-            }
-            held.to != id
-        });
-        for (offerer, offer_id) in unanswered {
-            if let Some(from) = self.speaker(offerer) {
+        let held = std::mem::take(&mut torrent.relay.held);
+        let (ended, kept) = held
+            .into_iter()
+            .filter(|held| held.from != id)
+            .partition::<Vec<_>, _>(|held| held.to == id);
+        torrent.relay.held = kept;
+        for held in ended {
+            if let Some(from) = self.speaker(held.from) {
                 let route = Route {
                     from,
                     to: peer,
-                    id: offer_id,
+                    id: held.id,
                 };
-                self.refuse(offerer, route, SignalErrorCode::Unreachable);
+                self.refuse(held.from, route, SignalErrorCode::Unreachable);
             }
         }
         self.drop_offers_by(id);

@@ -7,8 +7,6 @@
 //!
 //! A private torrent (BEP 27) uses one tracker at a time: the next tier only when the first fails.
 
-use std::collections::BTreeMap;
-
 use rand::seq::SliceRandom;
 
 use super::Session;
@@ -25,20 +23,22 @@ impl Session {
         let Some(torrent) = self.torrents.get(&id) else {
             return Vec::new();
         };
-        let mut groups: BTreeMap<(usize, bool), (Turn, usize)> = BTreeMap::new();
+        let mut groups: Vec<((usize, bool), Turn, usize)> = Vec::new();
         for (index, tracker) in torrent.trackers.iter().enumerate() {
             let tier = if torrent.is_private() {
                 0
             } else {
                 tracker.tier
             };
-            let turn = (self.turn(tracker), index);
-            let first = groups
-                .entry((tier, tracker.socket.is_some()))
-                .or_insert(turn);
-            *first = (*first).min(turn);
+            let group = (tier, tracker.socket.is_some());
+            let turn = self.turn(tracker);
+            match groups.iter_mut().find(|(known, ..)| *known == group) {
+                Some(first) if turn < first.1 => *first = (group, turn, index),
+                Some(_) => {}
+                None => groups.push((group, turn, index)),
+            }
         }
-        groups.into_values().map(|(_, index)| index).collect()
+        groups.into_iter().map(|(.., index)| index).collect()
     }
 
     /// The sockets that trackers in use need.

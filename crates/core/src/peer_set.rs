@@ -67,6 +67,8 @@ struct Known {
     source: Source,
     failures: u32,
     busy: bool,
+    /// Not to be dialled for now, without being connected.
+    forgotten: bool,
 }
 
 impl PeerSet {
@@ -139,6 +141,7 @@ impl PeerSet {
             source,
             failures: 0,
             busy: false,
+            forgotten: false,
         };
         self.known.insert(address, known);
         self.make_ready(address);
@@ -210,6 +213,20 @@ impl PeerSet {
         // It stays known, and busy, so that a tracker that names it again changes nothing.
         if let Some(known) = self.known.get_mut(&address) {
             known.busy = true;
+            known.forgotten = true;
+        }
+    }
+
+    /// Something is to be fetched again: seeds that were parted from are worth a dial.
+    pub fn recall(&mut self) {
+        let mut recalled = Vec::new();
+        for (address, known) in self.known.iter_mut().filter(|(_, known)| known.forgotten) {
+            known.busy = false;
+            known.forgotten = false;
+            recalled.push(*address);
+        }
+        for address in recalled {
+            self.make_ready(address);
         }
     }
 

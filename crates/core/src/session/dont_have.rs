@@ -115,6 +115,9 @@ impl Session {
         content.picker.lost(piece);
         if torrent.state == TorrentState::Seeding {
             torrent.state = TorrentState::Downloading;
+            // That it will be complete again is no news to trackers.
+            torrent.was_incomplete = false;
+            torrent.peer_set.recall();
         }
         let payload = DontHave(piece.get()).encode();
         for id in torrent.active.clone() {
@@ -133,5 +136,6 @@ impl Session {
             self.show_interest(id);
             self.fill(id);
         }
+        self.seek_web_peers(torrent_id);
     }
 }

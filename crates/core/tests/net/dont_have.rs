@@ -7,7 +7,7 @@ use brackish_wire::extension::{DontHave, LT_DONTHAVE};
 use brackish_wire::message::Message;
 use brackish_wire::{BLOCK_LENGTH, BlockRequest};
 
-use crate::bench::{Bench, Remote, Setup};
+use crate::bench::{Bench, Remote, Setup, address, peer_id};
 
 /// The id under which the test's peers take `lt_donthave`.
 const THEIRS: u8 = 3;
@@ -121,4 +121,32 @@ fn a_piece_that_the_store_has_lost_is_taken_back_and_fetched_again() {
         (stats.verified_pieces, stats.state),
         (100, TorrentState::Seeding)
     );
+}
+
+#[test]
+fn a_seed_that_has_lost_a_piece_dials_the_seeds_that_it_parted_from() {
+    let mut bench = Bench::new(Setup {
+        has_all: true,
+        peers: vec![address(1)],
+        ..Setup::default()
+    });
+    bench.pass(Duration::from_secs(1));
+    let (connection, _) = bench.dialled()[0];
+    let seed = bench.opened(connection, peer_id(1));
+    bench.say(seed, &Message::HaveAll);
+    assert!(bench.is_closed(seed));
+    bench.pass(Duration::from_secs(100));
+    assert_eq!(bench.dialled(), []);
+    bench.unreadable.push(4);
+    let asker = bench.meet(2);
+    bench.say(asker, &Message::Interested);
+    let request = BlockRequest {
+        piece: 4,
+        begin: 0,
+        length: BLOCK_LENGTH,
+    };
+    bench.say(asker, &Message::Request(request));
+    bench.pass(Duration::from_secs(1));
+    let dialled: Vec<_> = bench.dialled().into_iter().map(|(_, a)| a).collect();
+    assert_eq!(dialled, [address(1)]);
 }

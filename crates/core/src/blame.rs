@@ -5,7 +5,7 @@
 //! senders of the blocks that differ are the guilty ones. An honest peer is never banned: its
 //! blocks are those of the good piece.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brackish_wire::PieceIndex;
 
@@ -24,6 +24,8 @@ pub(crate) type Digest = [u8; 20];
 #[derive(Debug, Default)]
 pub(crate) struct Blame {
     cases: BTreeMap<PieceIndex, Vec<Vec<Evidence>>>,
+    /// Whoever sent a block of a piece whose case is open.
+    suspected: BTreeSet<ConnectionId>,
 }
 
 /// A block of a bad piece.
@@ -44,6 +46,17 @@ impl Blame {
         if rounds.len() < MAX_ROUNDS {
             rounds.push(evidence);
         }
+        self.suspect();
+    }
+
+    /// Whether the peer sent a block of a bad piece and it is not known yet whose fault that was.
+    pub fn is_suspected(&self, peer: ConnectionId) -> bool {
+        self.suspected.contains(&peer)
+    }
+
+    fn suspect(&mut self) {
+        let evidence = self.cases.values().flatten().flatten();
+        self.suspected = evidence.map(|evidence| evidence.sender).collect();
     }
 
     /// Whether the piece failed before, so that its good blocks are worth reading.
@@ -62,6 +75,7 @@ impl Blame {
                 guilty.push(evidence.sender);
             }
         }
+        self.suspect();
         guilty
     }
 }
@@ -94,10 +108,11 @@ mod tests {
             vec![evidence(3, 0, 98), evidence(1, 1, 11), evidence(1, 2, 12)],
         );
         assert!(blame.is_open(piece));
+        assert!(blame.is_suspected(peer(1)) && !blame.is_suspected(peer(4)));
         assert_eq!(
             blame.solve(piece, &[[10; 20], [11; 20], [12; 20]]),
             vec![peer(2), peer(3)]
         );
-        assert!(!blame.is_open(piece));
+        assert!(!blame.is_open(piece) && !blame.is_suspected(peer(1)));
     }
 }

@@ -300,6 +300,36 @@ impl Picker {
         chosen
     }
 
+    /// As [`Picker::pick`] for a peer that is suspected of bad data: as far as there are pieces to
+    /// begin it is given those, and nobody else is asked for them, so that the next bad one is
+    /// known to be its own.
+    pub fn pick_alone(
+        &mut self,
+        peer: ConnectionId,
+        has: &Bitfield,
+        advice: &mut VecDeque<u32>,
+        goal: usize,
+        now: Timestamp,
+        rng: &mut impl Rng,
+    ) -> Vec<BlockRequest> {
+        let mut chosen = Vec::with_capacity(goal);
+        self.take_suspects(peer, has, goal, now, &mut chosen);
+        while chosen.len() < goal {
+            let advised = advice.iter().copied();
+            let mut fresh = advised.filter(|piece| has.get(*piece) && self.rarity.contains(*piece));
+            let Some(piece) = fresh.next().or_else(|| self.next_piece(has, rng)) else {
+                break;
+            };
+            self.take(peer, piece, goal, now, &mut chosen);
+            self.open.remove(&piece);
+            self.suspects.insert(piece, Some((peer, now)));
+        }
+        if chosen.is_empty() {
+            chosen = self.pick(peer, has, advice, goal, now, rng);
+        }
+        chosen
+    }
+
     /// Whether the piece has blocks that are free.
     fn is_to_be_had(&self, piece: u32) -> bool {
         self.open.contains(&piece) || self.rarity.contains(piece)

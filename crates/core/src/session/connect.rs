@@ -466,12 +466,30 @@ impl Session {
         if let Some(address) = address {
             torrent.peer_set.ban(address);
         }
+        let banned_too = self.of_banned_addresses(torrent_id);
         self.cx.events.push_back(Event::PeerBanned {
             torrent: torrent_id,
             peer_id,
             address,
         });
         self.close(id, DisconnectReason::Banned);
+        for id in banned_too {
+            self.close(id, DisconnectReason::Banned);
+        }
+    }
+
+    /// Connections from where bad data came: a liar may have more than one, under other names.
+    fn of_banned_addresses(&self, torrent_id: TorrentId) -> Vec<ConnectionId> {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return Vec::new();
+        };
+        let banned = |c: &Connection| {
+            c.torrent == Some(torrent_id)
+                && c.address
+                    .is_some_and(|address| torrent.peer_set.is_banned(address))
+        };
+        let connections = self.connections.iter().filter(|(_, c)| banned(c));
+        connections.map(|(key, _)| key.into()).collect()
     }
 
     /// A peer broke the protocol.

@@ -54,14 +54,16 @@ impl Session {
         let Has::Known { pieces, .. } = &peer.has else {
             return;
         };
-        let (advice, now) = (&mut peer.advice, self.cx.now);
+        let (advice, now, rng) = (&mut peer.advice, self.cx.now, &mut self.cx.rng);
+        let picker = &mut content.picker;
         let chosen = if peer.choking_us {
             let allowed = peer.allowed_us.iter().copied();
             let allowed = allowed.filter(|piece| pieces.get(*piece));
-            content.picker.pick_among(id, allowed, count, now)
+            picker.pick_among(id, allowed, count, now)
+        } else if content.blame.is_suspected(id) {
+            picker.pick_alone(id, pieces, advice, count, now, rng)
         } else {
-            let rng = &mut self.cx.rng;
-            content.picker.pick(id, pieces, advice, count, now, rng)
+            picker.pick(id, pieces, advice, count, now, rng)
         };
         if chosen.is_empty() {
             return;

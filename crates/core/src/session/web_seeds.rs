@@ -86,9 +86,12 @@ impl Session {
             0 => goal,
             pieces => goal.min(pieces * piece_blocks),
         };
-        let chosen = content
-            .picker
-            .pick(seed.id, &seed.has, &mut pieces, goal, self.cx.now, rng);
+        let (picker, now) = (&mut content.picker, self.cx.now);
+        let chosen = if content.blame.is_suspected(seed.id) {
+            picker.pick_alone(seed.id, &seed.has, &mut pieces, goal, now, rng)
+        } else {
+            picker.pick(seed.id, &seed.has, &mut pieces, goal, now, rng)
+        };
         let mut blocks = VecDeque::with_capacity(chosen.len());
         for request in chosen {
             let Some((piece, number)) = content.lengths.block_number(&request) else {

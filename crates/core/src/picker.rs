@@ -493,6 +493,30 @@ impl Picker {
         }
     }
 
+    /// Whether every block of the piece is here.
+    pub fn is_whole(&self, piece: PieceIndex) -> bool {
+        let begun = self.begun.get(&piece.get());
+        begun.is_some_and(|begun| begun.missing == 0)
+    }
+
+    /// A block that is here is no good: it is to be fetched again.
+    pub fn discard(&mut self, piece: PieceIndex, number: u32) {
+        let Some(begun) = self.begun.get_mut(&piece.get()) else {
+            return;
+        };
+        let Some(block) = begun.blocks.get_mut(number as usize) else {
+            return;
+        };
+        if block.here && !begun.frozen {
+            *block = Block::FREE;
+            begun.free += 1;
+            begun.missing += 1;
+            if !self.suspects.contains_key(&piece.get()) {
+                self.open.insert(piece.get());
+            }
+        }
+    }
+
     /// `peer` will not send this block: it is free again unless another peer was asked too.
     pub fn release(&mut self, peer: ConnectionId, piece: PieceIndex, number: u32) {
         let Some(begun) = self.begun.get_mut(&piece.get()) else {

@@ -74,6 +74,8 @@ pub(crate) struct Content {
     /// Verified pieces that could not be read, being hashed once more.
     pub doubted: BTreeSet<u32>,
     pub blame: Blame,
+    /// Whole pieces that wait with their hash because a sender is suspected, and since when.
+    pub parked: BTreeMap<u32, Timestamp>,
     pub examinations: BTreeMap<u32, Examination>,
     /// Pieces that the store may hold, still to be hashed.
     pub unchecked: VecDeque<u32>,
@@ -182,6 +184,7 @@ impl Content {
             senders: BTreeMap::new(),
             doubted: BTreeSet::new(),
             blame: Blame::default(),
+            parked: BTreeMap::new(),
             examinations: BTreeMap::new(),
             unchecked: VecDeque::new(),
             checking: 0,

@@ -473,9 +473,11 @@ impl Session {
             address,
         });
         self.close(id, DisconnectReason::Banned);
+        self.discard_blocks_of(torrent_id, id);
         for id in banned_too {
             self.close(id, DisconnectReason::Banned);
         }
+        self.fill_all(torrent_id);
     }
 
     /// Connections from where bad data came: a liar may have more than one, under other names.

@@ -194,15 +194,7 @@ impl Session {
             data: data(),
         });
         if completes_piece {
-            let job = self.cx.add_job(Job::Hash {
-                torrent: torrent_id,
-                piece,
-            });
-            self.cx.outputs.push_back(Output::Hash {
-                job,
-                torrent: torrent_id,
-                piece,
-            });
+            self.piece_came(torrent_id, piece);
         }
         if let Some(other) = cancel {
             self.cancel(torrent_id, other, request);

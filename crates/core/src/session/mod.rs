@@ -20,6 +20,7 @@ mod relay;
 mod signalling;
 mod store;
 mod suggest;
+mod suspicion;
 mod tick;
 mod tiers;
 mod trackers;

@@ -295,6 +295,7 @@ impl Session {
             for liar in content.blame.solve(piece, &good.unwrap_or_default()) {
                 self.ban(id, liar);
             }
+            self.unpark(id);
             return;
         };
         let evidence = senders.into_iter().zip(examination.digests).zip(0..);

@@ -50,6 +50,7 @@ impl Session {
         for id in self.torrents.keys().copied().collect::<Vec<_>>() {
             self.tick_peers(id);
             self.tick_web_seeds(id);
+            self.unpark(id);
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 continue;
             };

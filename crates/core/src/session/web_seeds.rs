@@ -333,6 +333,7 @@ impl Session {
             dropped: true,
         });
         self.end_runs(torrent, name);
+        self.discard_blocks_of(torrent, name);
         self.fill_all(torrent);
     }
 

@@ -296,21 +296,26 @@ impl ScriptedPeer {
 
     /// None where the address is refused.
     pub fn try_connect(bench: &mut Bench, id: PeerId, ip: [u8; 4]) -> Option<Self> {
-        let now = bench.now;
-        let address = Some((ip, 4000).into());
-        let room = 1 << 20;
-        let connection = bench.session.accept(Via::Tcp, address, room, now).ok()?;
         let handshake = Handshake {
             reserved: Reserved::NONE.with_extension_protocol().with_fast(),
             info_hash: bench.content.info.info_hash(),
             peer_id: id,
         };
+        Self::connect_with(bench, &handshake, ip)
+    }
+
+    /// The same with any handshake.
+    pub fn connect_with(bench: &mut Bench, handshake: &Handshake, ip: [u8; 4]) -> Option<Self> {
+        let now = bench.now;
+        let address = Some((ip, 4000).into());
+        let room = 1 << 20;
+        let connection = bench.session.accept(Via::Tcp, address, room, now).ok()?;
         bench.input(Input::Received {
             connection,
             data: &handshake.encode(),
         });
         Some(Self {
-            id,
+            id: handshake.peer_id,
             connection,
             decoder: Decoder::new(1 << 20),
             shaken: false,

@@ -29,6 +29,7 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     let named_peers = peers::resolve(&args.peers.peers).await?;
     let nowhere =
         trackers.is_empty() && named_peers.is_empty() && peers::web_seeds_of(&source).is_empty();
+    let passed_over = peers::is_private(&source) && !named_peers.is_empty();
     let node = peers::start_node(&args.peers, trackers).await?;
     let stop = Stop::listen();
     let info_hash = source.info_hash().to_string();
@@ -51,6 +52,9 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         printable(&name),
         port_note(&node)
     ));
+    if passed_over {
+        view.note("The torrent is private: its peers come from its trackers alone, --peer is passed over.");
+    }
     if nowhere {
         view.note("It names no tracker and no peer: waiting for peers to come; --peer and --tracker name some.");
     }

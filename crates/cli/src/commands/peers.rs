@@ -59,6 +59,12 @@ pub fn trackers_of(source: &Source) -> Vec<&str> {
     }
 }
 
+/// Whether a source says that its peers come from its trackers alone (BEP 27). A magnet link does
+/// not say.
+pub fn is_private(source: &Source) -> bool {
+    matches!(source, Source::Metainfo(metainfo) if metainfo.info.is_private())
+}
+
 /// The web seeds that a source names.
 pub fn web_seeds_of(source: &Source) -> &[String] {
     match source {

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 
 import { cache } from './paths.mjs';
 
-export const MiB = 1024 * 1024;
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
 
 /** The least that counts as a big real file. */
 const REAL_BYTES = 50e6;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use brackish_native::Version;
 use brackish_wire::{BLOCK_LENGTH, MAX_PIECE_LENGTH};
 use clap::{Args, Parser, Subcommand};
 
@@ -69,6 +70,8 @@ pub struct ShareArgs {
     /// free port].
     #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen)]
     pub listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub version: VersionArgs,
     #[command(flatten)]
     pub peers: PeerArgs,
 }
@@ -138,6 +141,8 @@ pub struct CreateArgs {
     /// Bytes in a piece, a power of two from 16K to 512M [default: by the size].
     #[arg(long, value_name = "N", value_parser = parse_piece_length)]
     pub piece_length: Option<u32>,
+    #[command(flatten)]
+    pub version: VersionArgs,
     /// Print a line of JSON per event.
     #[arg(long)]
     pub json: bool,
@@ -192,6 +197,28 @@ pub struct TrackerArgs {
     /// Print a line of JSON per event.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which versions a torrent that is made has; without any of these, version 1.
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Make a torrent of version 2 alone (BEP 52), which older clients and pages cannot read.
+    #[arg(long, conflicts_with = "hybrid")]
+    pub v2: bool,
+    /// Make a torrent of versions 1 and 2 at once (BEP 52), for clients of either.
+    #[arg(long)]
+    pub hybrid: bool,
+}
+
+impl VersionArgs {
+    /// Of the torrent to be made.
+    pub fn version(&self) -> Version {
+        match (self.v2, self.hybrid) {
+            (true, _) => Version::V2,
+            (false, true) => Version::Hybrid,
+            (false, false) => Version::V1,
+        }
+    }
 }
 
 /// What share, download and seed have in common.

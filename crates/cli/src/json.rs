@@ -55,6 +55,8 @@ pub enum Event<'a> {
     Created {
         path: String,
         info_hash: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        info_hash_v2: Option<String>,
         name: &'a str,
         total: u64,
         pieces: u32,

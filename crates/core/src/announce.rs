@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use brackish_wire::InfoHash;
 use brackish_wire::tracker::Event;
 use rand::{Rng, RngExt};
 
@@ -32,6 +33,8 @@ pub(crate) struct Tracker {
     /// The number of its tier (BEP 12), and its place in it, from the front.
     pub tier: usize,
     pub place: i32,
+    /// By which name of the torrent it is announced: a hybrid is in two swarms (BEP 52).
+    pub swarm: InfoHash,
     /// The WebSocket; `None` for HTTP and UDP.
     pub socket: Option<SocketId>,
     pub status: TrackerStatus,
@@ -74,11 +77,12 @@ pub(crate) enum SocketState {
 }
 
 impl Tracker {
-    pub fn new(url: String, socket: Option<SocketId>, now: Timestamp) -> Self {
+    pub fn new(url: String, swarm: InfoHash, socket: Option<SocketId>, now: Timestamp) -> Self {
         Self {
             url,
             tier: 0,
             place: 0,
+            swarm,
             socket,
             status: TrackerStatus::Pending,
             next: now,
@@ -91,6 +95,15 @@ impl Tracker {
             tracker_id: None,
             job: None,
             batch: None,
+        }
+    }
+
+    /// The same tracker for another swarm, told of nothing yet.
+    pub fn of_swarm(&self, swarm: InfoHash, now: Timestamp) -> Self {
+        Self {
+            tier: self.tier,
+            place: self.place,
+            ..Self::new(self.url.clone(), swarm, self.socket, now)
         }
     }
 
@@ -234,10 +247,15 @@ mod tests {
 
     use super::*;
 
+    fn tracker() -> Tracker {
+        let url = "http://t/announce".to_owned();
+        Tracker::new(url, InfoHash([1; 20]), None, Timestamp::ZERO)
+    }
+
     #[test]
     fn a_dead_tracker_is_asked_ever_less_often_but_not_never() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut tracker = Tracker::new("http://t/announce".to_owned(), None, Timestamp::ZERO);
+        let mut tracker = tracker();
         let mut now = Timestamp::ZERO;
         let mut waits = Vec::new();
         for _ in 0..20 {
@@ -252,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_absurd_interval_is_brought_into_range() {
-        let mut tracker = Tracker::new("http://t/announce".to_owned(), None, Timestamp::ZERO);
+        let mut tracker = tracker();
         tracker.answered(Some(0), Timestamp::ZERO);
         assert_eq!(tracker.interval, MIN_INTERVAL);
         tracker.answered(Some(u32::MAX), Timestamp::ZERO);

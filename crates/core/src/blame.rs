@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use brackish_wire::PieceIndex;
+use brackish_wire::merkle::Hash;
 
 use crate::ConnectionId;
 
@@ -18,8 +19,15 @@ const MAX_CASES: usize = 64;
 /// Rounds of one piece remembered: each may have other senders.
 const MAX_ROUNDS: usize = 8;
 
-/// The SHA-1 of a block as it stands in the store.
+/// The hash of a block as it stands in the store: its SHA-1, or of version 2 its SHA-256, cut short.
 pub(crate) type Digest = [u8; 20];
+
+/// The digest of a block whose hash is known.
+pub(crate) fn digest_of(hash: &Hash) -> Digest {
+    let mut digest = [0; 20];
+    digest.copy_from_slice(&hash[..20]);
+    digest
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Blame {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use brackish_wire::metainfo::Info;
-use brackish_wire::{InfoHash, PeerId};
+use brackish_wire::metainfo::{Info, PieceLayers};
+use brackish_wire::{InfoHash, InfoHashV2, PeerId};
 
 /// The settings of a session. They hold for its life.
 #[derive(Clone, Debug)]
@@ -77,11 +77,19 @@ pub struct AddTorrent {
 #[derive(Clone, Debug)]
 pub enum Source {
     /// Its whole `info` dictionary.
-    Info(Arc<Info>),
-    /// Its info-hash alone, as from a magnet link: the rest comes from peers (BEP 9).
+    Info {
+        /// The dictionary.
+        info: Arc<Info>,
+        /// What is known of its piece layers (BEP 52): empty in version 1. Those that a torrent of version 2 lacks come
+        /// from peers.
+        piece_layers: PieceLayers,
+    },
+    /// Its info-hash alone, as from a magnet link: the rest comes from peers (BEP 9, BEP 52).
     Magnet {
-        /// The SHA-1 of the `info` dictionary.
+        /// The SHA-1 of the `info` dictionary; of version 2 alone, its SHA-256 cut short.
         info_hash: InfoHash,
+        /// The SHA-256 of the `info` dictionary, where it is known to be of version 2.
+        info_hash_v2: Option<InfoHashV2>,
         /// The name to show until the metadata is there.
         name: Option<String>,
     },

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 
 use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder};
 use brackish_wire::tracker::ws::OfferId;
-use brackish_wire::{Bitfield, BlockRequest, PeerId, PieceIndex};
+use brackish_wire::{Bitfield, BlockRequest, InfoHash, PeerId, PieceIndex};
 
 use crate::meter::Meter;
 use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
-use crate::session::Suggested;
+use crate::session::{PeerHashes, Suggested};
 use crate::{ConnectionId, JobId, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     /// We dialled it, or it came of our offer.
     pub outgoing: bool,
     pub torrent: Option<TorrentId>,
+    /// The name of the torrent on this connection, where that is settled.
+    pub swarm: Option<InfoHash>,
     pub stage: Stage,
     /// When the stage began.
     pub since: Timestamp,
@@ -110,6 +112,9 @@ pub(crate) struct Peer {
     pub id: PeerId,
     pub fast: bool,
     pub extended: bool,
+    /// The connection is one of version 2 (BEP 52).
+    pub v2: bool,
+    pub hashes: PeerHashes,
     pub client: Option<String>,
     pub has: Has,
     /// It said which pieces it has, so that what it says next adds to that.
@@ -165,6 +170,7 @@ impl Connection {
             dialable: None,
             outgoing,
             torrent: None,
+            swarm: None,
             stage,
             since: now,
             signalled: None,
@@ -203,6 +209,8 @@ impl Peer {
             id,
             fast,
             extended,
+            v2: false,
+            hashes: PeerHashes::default(),
             client: None,
             has,
             spoke: false,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use brackish_wire::PeerId;
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::{Info, PieceLayers};
 
 use crate::{ConnectionId, StorageError, TorrentId, Via};
 
@@ -17,6 +17,8 @@ pub enum Event {
         torrent: TorrentId,
         /// The whole `info` dictionary.
         info: Arc<Info>,
+        /// What is known of its piece layers (BEP 52): in version 2 alone, all.
+        piece_layers: PieceLayers,
     },
     /// What the store held was hashed; the torrent now downloads or seeds.
     Checked {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use brackish_wire::Bitfield;
+use brackish_wire::merkle::Hash;
 use brackish_wire::tracker::AnnounceResponse;
+use brackish_wire::{Bitfield, PieceHash};
 use bytes::Bytes;
 
 use crate::{ConnectionId, JobId, SocketId, TorrentId};
@@ -75,15 +76,17 @@ pub enum Input<'a> {
     BlockWritten {
         /// Which.
         job: JobId,
-        /// Whether it is in the store.
-        result: Result<(), StorageError>,
+        /// Its hash, once it is in the store: in torrents of version 2 the SHA-256 of what of the block is no padding
+        /// (BEP 52), else `None`.
+        result: Result<Option<Hash>, StorageError>,
     },
     /// A [`Output::Hash`](crate::Output::Hash) was done.
     PieceHashed {
         /// Which.
         job: JobId,
-        /// The SHA-1 of the piece as it stands in the store.
-        result: Result<[u8; 20], StorageError>,
+        /// The hash of the piece as it stands in the store, as the torrent's
+        /// [`PieceHashers`](brackish_wire::PieceHashers) take it.
+        result: Result<PieceHash, StorageError>,
     },
 
     /// Bytes came in answer to a [`Output::Fetch`](crate::Output::Fetch), cut anywhere: those of its

@@ -15,15 +15,19 @@
 
 mod announce;
 mod blame;
+mod blocks;
 mod choker;
 mod config;
 mod connection;
 mod event;
 mod input;
+mod layers;
 mod metadata;
 mod meter;
+mod names;
 mod output;
 mod own_address;
+mod padding;
 mod peer_set;
 mod pex;
 mod picker;
@@ -35,6 +39,7 @@ mod slab;
 mod stats;
 mod time;
 mod torrent;
+mod trees;
 mod web_seed;
 
 pub use config::{AddTorrent, AddTorrentError, Config, Existing, Source};

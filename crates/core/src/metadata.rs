@@ -1,14 +1,14 @@
 //! Fetching the `info` dictionary from peers (BEP 9), 16 KiB at a time.
 //!
 //! A size that a peer claims is only believed as far as its own pieces go: each claimed size is
-//! one attempt, and a result that does not have the info-hash condemns those who sent it only when
+//! one attempt, and a result that does not have the torrent's names condemns those who sent it only when
 //! one peer sent it all.
 
 use std::time::Duration;
 
-use brackish_wire::InfoHash;
 use bytes::Bytes;
 
+use crate::names::Names;
 use crate::{ConnectionId, Timestamp};
 
 /// Bytes of one metadata piece (BEP 9).
@@ -74,7 +74,7 @@ impl MetadataFetch {
         peer: ConnectionId,
         index: u32,
         data: &[u8],
-        hash: InfoHash,
+        names: &Names,
     ) -> Outcome {
         let begin = u64::from(index) * u64::from(PIECE);
         let expected = u64::from(self.size)
@@ -100,7 +100,7 @@ impl MetadataFetch {
             }
         }
         self.size = 0;
-        if InfoHash::of_info(&whole) == hash {
+        if names.are_of(&whole) {
             return Outcome::Complete(whole.into());
         }
         Outcome::Bad(if senders.len() == 1 {
@@ -129,6 +129,8 @@ impl Piece {
 
 #[cfg(test)]
 mod tests {
+    use brackish_wire::InfoHash;
+
     use super::*;
 
     const PEER: ConnectionId = ConnectionId {
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn metadata_of_two_pieces_is_put_together_and_checked() {
         let info = vec![7; 20_000];
-        let hash = InfoHash::of_info(&info);
+        let hash = &Names::of_magnet(InfoHash::of_info(&info), None);
         let mut fetch = MetadataFetch::default();
         let now = Timestamp::ZERO;
         assert_eq!(fetch.next_request(PEER, 20_000, now), Some(0));
@@ -163,7 +165,12 @@ mod tests {
     fn a_peer_that_sends_all_of_a_wrong_dictionary_is_named() {
         let mut fetch = MetadataFetch::default();
         assert_eq!(fetch.next_request(PEER, 100, Timestamp::ZERO), Some(0));
-        let outcome = fetch.received(PEER, 0, &[0; 100], InfoHash([1; 20]));
+        let outcome = fetch.received(
+            PEER,
+            0,
+            &[0; 100],
+            &Names::of_magnet(InfoHash([1; 20]), None),
+        );
         assert_eq!(outcome, Outcome::Bad(Some(PEER)));
         assert_eq!(fetch.next_request(OTHER, 90, Timestamp::ZERO), Some(0));
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use brackish_wire::PieceIndex;
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::{Info, PieceLayers};
 use brackish_wire::tracker::AnnounceRequest;
 use bytes::Bytes;
 
@@ -63,6 +63,8 @@ pub enum Output {
         torrent: TorrentId,
         /// Its files and pieces.
         info: Arc<Info>,
+        /// What is known of its piece layers (BEP 52).
+        piece_layers: PieceLayers,
     },
     /// Finish what was asked of a store, then let go of it. No input about it matters any more.
     CloseStorage {
@@ -95,7 +97,7 @@ pub enum Output {
         /// What to write.
         data: Bytes,
     },
-    /// Take the SHA-1 of a whole piece as the jobs before this one leave it; answered by
+    /// Take the hash of a whole piece as the jobs before this one leave it; answered by
     /// `PieceHashed`, after the writes of the piece that came before it were answered: else a
     /// failed write would look like bad data.
     Hash {

@@ -69,6 +69,8 @@ struct Known {
     busy: bool,
     /// Not to be dialled for now, without being connected.
     forgotten: bool,
+    /// It was found in the swarm of version 2.
+    v2: bool,
 }
 
 impl PeerSet {
@@ -142,9 +144,25 @@ impl PeerSet {
             failures: 0,
             busy: false,
             forgotten: false,
+            v2: false,
         };
         self.known.insert(address, known);
         self.make_ready(address);
+    }
+
+    /// Adds an address that a tracker has in the swarm of version 2 (BEP 52).
+    pub fn add_of_v2(&mut self, address: SocketAddr) {
+        self.add(address, Source::Tracker);
+        if let Some(known) = self.known.get_mut(&address) {
+            known.v2 = true;
+        }
+    }
+
+    /// Whether the peer there is to be spoken to by the name of version 2, where the torrent has both: it was found by
+    /// that, or the last dial, by the other, came to nothing.
+    pub fn is_of_v2(&self, address: SocketAddr) -> bool {
+        let known = self.known.get(&address);
+        known.is_some_and(|known| known.v2 || known.failures % 2 == 1)
     }
 
     pub fn len(&self) -> usize {
@@ -370,6 +388,17 @@ mod tests {
         set.ban(address(1));
         set.add(address(2), Source::Tracker);
         assert_eq!(set.next_dial(Timestamp::ZERO), None);
+    }
+
+    #[test]
+    fn a_peer_that_does_not_know_one_name_is_tried_by_the_other() {
+        let mut set = set();
+        set.add(address(1), Source::Tracker);
+        assert_eq!(set.next_dial(Timestamp::ZERO), Some(address(1)));
+        set.add_of_v2(address(2));
+        assert!(!set.is_of_v2(address(1)) && set.is_of_v2(address(2)));
+        set.released(address(1), false, Timestamp::ZERO);
+        assert!(set.is_of_v2(address(1)));
     }
 
     #[test]

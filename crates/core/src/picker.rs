@@ -7,11 +7,13 @@
 //! blocks that a peer will not send. It does not know what is verified, only what it was told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use brackish_wire::{Bitfield, BlockRequest, Lengths, PieceIndex};
+use brackish_wire::{Bitfield, BlockRequest, Layout, PieceIndex};
 use rand::{Rng, RngExt};
 
+use crate::padding::Padding;
 use crate::rarity::Rarity;
 use crate::{ConnectionId, Timestamp};
 
@@ -37,7 +39,8 @@ const HOLDERS: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Picker {
-    lengths: Lengths,
+    lengths: Layout,
+    padding: Arc<Padding>,
     rarity: Rarity,
     begun: BTreeMap<u32, Begun>,
     /// The begun pieces that have free blocks, but for the suspects.
@@ -63,14 +66,23 @@ struct Begun {
 }
 
 impl Begun {
-    fn new(piece: PieceIndex, blocks: u32) -> Self {
-        Self {
+    /// Blocks of padding are here from the start.
+    fn new(piece: PieceIndex, blocks: u32, padding: &Padding) -> Self {
+        let mut begun = Self {
             piece,
             blocks: vec![Block::FREE; blocks as usize],
             free: blocks,
             missing: blocks,
             frozen: false,
+        };
+        for number in padding.blocks(piece.get()) {
+            if let Some(block) = begun.blocks.get_mut(number as usize) {
+                block.here = true;
+                begun.free -= 1;
+                begun.missing -= 1;
+            }
         }
+        begun
     }
 }
 
@@ -124,10 +136,11 @@ pub(crate) enum Receipt {
 
 impl Picker {
     /// All pieces of a torrent, none of them here, none of them anywhere.
-    pub fn new(lengths: Lengths, rng: &mut impl Rng) -> Self {
+    pub fn new(lengths: Layout, padding: Arc<Padding>, rng: &mut impl Rng) -> Self {
         Self {
-            lengths,
+            padding,
             rarity: Rarity::new(lengths.piece_count(), rng),
+            lengths,
             begun: BTreeMap::new(),
             open: BTreeSet::new(),
             suspects: BTreeMap::new(),
@@ -177,7 +190,7 @@ impl Picker {
     /// Forgets what came of a piece: all of it is to be fetched again, and before all others, from
     /// one peer alone where that can be, so that it is soon known who sent what was bad.
     pub fn restart(&mut self, piece: PieceIndex) {
-        let begun = Begun::new(piece, self.lengths.block_count(piece));
+        let begun = Begun::new(piece, self.lengths.block_count(piece), &self.padding);
         self.begun.insert(piece.get(), begun);
         self.open.remove(&piece.get());
         self.suspects.insert(piece.get(), None);
@@ -398,7 +411,8 @@ impl Picker {
         if self.rarity.contains(index) {
             self.rarity.remove(index);
             let count = self.lengths.block_count(piece);
-            self.begun.insert(index, Begun::new(piece, count));
+            let begun = Begun::new(piece, count, &self.padding);
+            self.begun.insert(index, begun);
             self.open.insert(index);
         }
         let Some(begun) = self.begun.get_mut(&index) else {

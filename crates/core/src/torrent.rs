@@ -4,21 +4,26 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use brackish_wire::metainfo::Info;
-use brackish_wire::{Bitfield, InfoHash, Lengths, PeerId};
+use brackish_wire::metainfo::{Info, Verdict, Verifier};
+use brackish_wire::{Bitfield, InfoHash, Layout, PeerId, PieceHash, PieceIndex};
 
 use crate::announce::Tracker;
 use crate::blame::{Blame, Digest};
+use crate::blocks::BlockChecks;
 use crate::choker::Choker;
+use crate::layers::LayerFetch;
 use crate::metadata::MetadataFetch;
 use crate::meter::Meter;
+use crate::names::Names;
+use crate::padding::Padding;
 use crate::peer_set::PeerSet;
 use crate::pex::Log;
 use crate::picker::Picker;
 use crate::rarity::Rarity;
 use crate::relay::Relay;
+use crate::trees::Trees;
 use crate::web_seed::WebSeed;
-use crate::{ConnectionId, Existing, Timestamp, TorrentState};
+use crate::{ConnectionId, Existing, JobId, Timestamp, TorrentState};
 
 /// Peers that left of which the session still knows who they were, to ban them if their data
 /// proves bad.
@@ -29,9 +34,14 @@ const MAX_BANNED_IDS: usize = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Torrent {
+    /// What it was added as.
     pub info_hash: InfoHash,
+    pub names: Names,
     pub name: Option<String>,
     pub content: Option<Content>,
+    /// Its dictionary, where pieces cannot be told right from wrong yet: hashes of version 2 are missing.
+    pub unready: Option<Verifier>,
+    pub layers: LayerFetch,
     pub state: TorrentState,
     pub existing: Existing,
     /// It was incomplete in this session, so that its completion is news to trackers.
@@ -64,7 +74,14 @@ pub(crate) struct Torrent {
 #[derive(Debug)]
 pub(crate) struct Content {
     pub info: Arc<Info>,
-    pub lengths: Lengths,
+    pub verifier: Verifier,
+    pub trees: Trees,
+    pub checks: BlockChecks,
+    /// The hash under way of each piece that has all its blocks.
+    pub hashing: BTreeMap<u32, JobId>,
+    /// The pieces as they travel.
+    pub lengths: Layout,
+    pub padding: Arc<Padding>,
     pub verified: Bitfield,
     pub picker: Picker,
     /// While seeding: how many peers have each piece, or were told to fetch it from us.
@@ -95,6 +112,7 @@ pub(crate) struct Examination {
 impl Torrent {
     pub fn new(
         info_hash: InfoHash,
+        names: Names,
         name: Option<String>,
         existing: Existing,
         peer_set: PeerSet,
@@ -102,8 +120,11 @@ impl Torrent {
     ) -> Self {
         Self {
             info_hash,
+            names,
             name,
             content: None,
+            unready: None,
+            layers: LayerFetch::default(),
             state: TorrentState::Metadata,
             existing,
             was_incomplete: false,
@@ -141,16 +162,19 @@ impl Torrent {
     /// Whether peers may come from elsewhere than its trackers (BEP 27). Until the metadata is there
     /// nobody knows.
     pub fn is_public(&self) -> bool {
-        self.content
-            .as_ref()
-            .is_some_and(|content| !content.info.is_private())
+        self.info().is_some_and(|info| !info.is_private())
     }
 
     /// Whether it is known that peers may come from its trackers alone (BEP 27).
     pub fn is_private(&self) -> bool {
-        self.content
-            .as_ref()
-            .is_some_and(|content| content.info.is_private())
+        self.info().is_some_and(|info| info.is_private())
+    }
+
+    fn info(&self) -> Option<&Info> {
+        let content = self.content.as_ref().map(|content| &content.verifier);
+        content
+            .or(self.unready.as_ref())
+            .map(|known| &**known.info())
     }
 
     pub fn is_complete(&self) -> bool {
@@ -175,10 +199,13 @@ impl Torrent {
 }
 
 impl Content {
-    pub fn new(info: Arc<Info>, rng: &mut impl rand::Rng) -> Self {
-        let lengths = info.lengths();
+    pub fn new(verifier: Verifier, rng: &mut impl rand::Rng) -> Self {
+        let info = verifier.info().clone();
+        let lengths = info.layout().clone();
+        let padding = Arc::new(Padding::new(&info));
         Self {
-            picker: Picker::new(lengths, rng),
+            picker: Picker::new(lengths.clone(), padding.clone(), rng),
+            padding,
             spread: None,
             verified: Bitfield::new(lengths.piece_count()),
             senders: BTreeMap::new(),
@@ -190,24 +217,21 @@ impl Content {
             checking: 0,
             checked: 0,
             info,
+            verifier,
+            trees: Trees::default(),
+            checks: BlockChecks::default(),
+            hashing: BTreeMap::new(),
             lengths,
         }
     }
 
+    /// Whether a piece with this hash is right.
+    pub fn is_right(&self, piece: PieceIndex, hash: &PieceHash) -> bool {
+        self.verifier.judge(piece, hash) == Verdict::Good
+    }
+
     /// Bytes of the verified pieces.
     pub fn verified_bytes(&self) -> u64 {
-        let full = u64::from(self.verified.count_ones()) * u64::from(self.lengths.piece_length());
-        let last = self
-            .lengths
-            .piece_count()
-            .checked_sub(1)
-            .filter(|last| self.verified.get(*last));
-        match last.and_then(|last| self.lengths.piece(last)) {
-            Some(last) => {
-                full - u64::from(self.lengths.piece_length())
-                    + u64::from(self.lengths.piece_size(last))
-            }
-            None => full,
-        }
+        self.lengths.bytes_in(&self.verified)
     }
 }

@@ -14,6 +14,8 @@ use brackish_wire::{Bitfield, LengthsError};
 use crate::config::Allocation;
 pub use crate::hashing::Progress;
 use crate::hashing::hash_pieces;
+pub use crate::outline::Version;
+use crate::outline::{Found, Outline};
 use crate::storage::map::StorageMap;
 use crate::storage::{Files, HandleCache, Layout};
 
@@ -37,6 +39,9 @@ pub struct CreateOptions {
     pub private: bool,
     /// Words for the user.
     pub comment: Option<String>,
+    /// The versions that the torrent has. For version 2, a piece must be a power of two from 16 KiB
+    /// on.
+    pub version: Version,
 }
 
 /// Why no torrent was made.
@@ -100,13 +105,6 @@ pub enum CreateError {
     },
 }
 
-/// A file to be shared.
-struct Found {
-    path: PathBuf,
-    components: Vec<String>,
-    length: u64,
-}
-
 /// Makes a torrent of `paths`, files and folders, hashing on all cores; `progress` is called about
 /// ten times a second and once at the end. Gives the torrent and where its files are, to be seeded
 /// from there. Must run on a tokio runtime with time enabled.
@@ -118,7 +116,7 @@ pub async fn create(
     let first = paths.first().ok_or(CreateError::NoPath)?.clone();
     let given = paths.to_vec();
     let walked = tokio::task::spawn_blocking(move || walk_all(&given)).await;
-    let found = walked.map_err(|error| CreateError::Read {
+    let mut found = walked.map_err(|error| CreateError::Read {
         path: first.clone(),
         error: io::Error::other(error),
     })??;
@@ -135,36 +133,40 @@ pub async fn create(
         None => default_name(paths)?,
     };
     let builder = if single_file {
+        for file in &mut found {
+            file.components = vec![name.clone()];
+        }
         InfoBuilder::single_file(name, total, piece_length)
     } else {
         // A folder given alone is the torrent's own folder; several paths are below it.
         let below = usize::from(paths.len() == 1);
-        let files = found.iter().map(|file| {
-            (
-                file.components.iter().skip(below).cloned().collect(),
-                file.length,
-            )
-        });
+        for file in &mut found {
+            file.components.drain(..below.min(file.components.len()));
+        }
+        let files = found
+            .iter()
+            .map(|file| (file.components.clone(), file.length));
         InfoBuilder::multi_file(name, files.collect(), piece_length)
     };
     let builder = builder.private(options.private);
-    let lengths = builder.lengths().map_err(|error| CreateError::Lengths {
+    let refused = |error| CreateError::Metainfo {
+        path: first.clone(),
+        error,
+    };
+    let outline = Outline::new(builder, options.version).map_err(refused)?;
+    let hashers = outline.hashers().map_err(|error| CreateError::Lengths {
         path: first.clone(),
         error,
     })?;
-    let layout = Layout::of_paths(
-        lengths,
-        found.iter().map(|file| (file.path.clone(), file.length)),
-    );
+    let pieces = hashers.layout().piece_count();
+    let files = outline.files(found);
+    let paths = files.iter().map(|(path, _)| path.clone()).collect();
+    let layout = Layout::of_paths(hashers, files);
     let files = Files::new(layout, Allocation::Sparse, Arc::new(HandleCache::default()));
-    let hashes = hash_pieces(files, Bitfield::full(lengths.piece_count()), progress).await?;
-    let info = builder
-        .build(&hashes)
-        .map_err(|error| CreateError::Metainfo {
-            path: first.clone(),
-            error,
-        })?;
+    let hashes = hash_pieces(files, Bitfield::full(pieces), progress).await?;
+    let (info, piece_layers) = outline.build(&hashes).map_err(refused)?;
     let mut metainfo = Metainfo::from_info(Arc::new(info));
+    metainfo.piece_layers = piece_layers;
     metainfo.trackers = options.trackers;
     metainfo.web_seeds = options.web_seeds;
     metainfo.comment = options.comment;
@@ -173,10 +175,7 @@ pub async fn create(
         .duration_since(UNIX_EPOCH)
         .ok()
         .and_then(|age| i64::try_from(age.as_secs()).ok());
-    Ok((
-        metainfo,
-        StorageMap::new(found.into_iter().map(|file| file.path).collect()),
-    ))
+    Ok((metainfo, StorageMap::new(paths)))
 }
 
 /// The name of the one path, or of the folder that all paths are in.

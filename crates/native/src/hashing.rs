@@ -7,8 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use brackish_core::StorageError;
-use brackish_wire::{Bitfield, PieceIndex};
-use sha1::{Digest, Sha1};
+use brackish_wire::{Bitfield, PieceHash, PieceIndex};
 use tokio::sync::mpsc;
 
 use crate::storage::Files;
@@ -29,14 +28,14 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// The SHA-1 of each piece in `wanted`, by index; zeros for the others. Ends at the first error.
+/// The hash of each piece in `wanted`, by index; an empty one for the others. Ends at the first error.
 /// Dropping the future ends the threads.
 pub(crate) async fn hash_pieces(
     files: Files,
     wanted: Bitfield,
     mut progress: impl FnMut(Progress),
-) -> Result<Vec<[u8; 20]>, StorageError> {
-    let lengths = files.layout().lengths();
+) -> Result<Vec<PieceHash>, StorageError> {
+    let lengths = files.layout().hashers().layout().clone();
     let total = wanted
         .ones()
         .filter_map(|index| lengths.piece(index))
@@ -45,7 +44,7 @@ pub(crate) async fn hash_pieces(
     let count = thread::available_parallelism().map_or(1, usize::from);
     let (sender, mut receiver) = mpsc::channel::<Result<(), StorageError>>(count);
     let shared = Arc::new(Shared {
-        hashes: Mutex::new(vec![[0; 20]; lengths.piece_count() as usize]),
+        hashes: Mutex::new(vec![PieceHash::default(); lengths.piece_count() as usize]),
         next: AtomicU32::new(0),
         hashed: AtomicU64::new(0),
         stop: AtomicBool::new(false),
@@ -85,7 +84,7 @@ pub(crate) async fn hash_pieces(
 struct Shared {
     files: Files,
     wanted: Bitfield,
-    hashes: Mutex<Vec<[u8; 20]>>,
+    hashes: Mutex<Vec<PieceHash>>,
     next: AtomicU32,
     hashed: AtomicU64,
     stop: AtomicBool,
@@ -126,19 +125,18 @@ impl Shared {
         Ok(())
     }
 
-    fn hash(&self, piece: PieceIndex, chunk: &mut [u8]) -> Result<[u8; 20], StorageError> {
-        let size = self.files.layout().lengths().piece_size(piece) as usize;
-        let mut sha = Sha1::new();
-        let mut begin = 0;
-        while begin < size && !self.stop.load(Ordering::Relaxed) {
-            let length = (size - begin).min(chunk.len());
+    fn hash(&self, piece: PieceIndex, chunk: &mut [u8]) -> Result<PieceHash, StorageError> {
+        let hashers = self.files.layout().hashers();
+        let size = hashers.layout().piece_size(piece);
+        let mut hasher = hashers.hasher(piece);
+        while !hasher.is_done() && !self.stop.load(Ordering::Relaxed) {
+            let begin = hasher.taken();
+            let length = ((size - begin) as usize).min(chunk.len());
             let (part, _) = chunk.split_at_mut(length);
-            self.files
-                .read(self.files.position(piece, begin as u32), part)?;
-            sha.update(&*part);
-            begin += length;
+            self.files.read(self.files.position(piece, begin), part)?;
+            hasher.update(part);
             self.hashed.fetch_add(length as u64, Ordering::Relaxed);
         }
-        Ok(sha.finalize().into())
+        Ok(hasher.finish())
     }
 }

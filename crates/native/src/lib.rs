@@ -23,6 +23,7 @@ pub mod create;
 mod engine;
 mod hashing;
 mod node;
+mod outline;
 mod rtc;
 pub mod source;
 mod storage;
@@ -36,7 +37,7 @@ pub use brackish_core::{
     TrackerStatus, Via, WebSeedStats, WebSeedStatus,
 };
 pub use config::{Allocation, NodeConfig};
-pub use create::{CreateError, CreateOptions};
+pub use create::{CreateError, CreateOptions, Version};
 pub use node::{Node, NodeError};
 pub use source::{Source, SourceError};
 pub use storage::map::{Place, StorageMap};

@@ -95,15 +95,18 @@ impl Torrent {
         }
         let mut peers = add.peers;
         let (source, mut trackers, web_seeds) = match add.source {
-            Source::Metainfo(metainfo) => (
-                brackish_core::Source::Info(metainfo.info),
-                metainfo.trackers,
-                metainfo.web_seeds,
-            ),
+            Source::Metainfo(metainfo) => {
+                let source = brackish_core::Source::Info {
+                    info: metainfo.info,
+                    piece_layers: metainfo.piece_layers,
+                };
+                (source, metainfo.trackers, metainfo.web_seeds)
+            }
             Source::Magnet(magnet) => {
                 peers.extend(resolve(&magnet.peers).await);
                 let source = brackish_core::Source::Magnet {
                     info_hash,
+                    info_hash_v2: magnet.info_hash_v2,
                     name: magnet.name,
                 };
                 (

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use brackish_core::StorageError;
 use brackish_wire::Bitfield;
-use brackish_wire::metainfo::Metainfo;
+use brackish_wire::metainfo::{Metainfo, Verdict};
 
 use crate::config::Allocation;
 pub use crate::hashing::Progress;
@@ -114,8 +114,9 @@ pub async fn verify(
     let hashes = hash_pieces(files, wanted.clone(), progress).await?;
     let mut verified = Bitfield::new(lengths.piece_count());
     let mut bad_pieces = Vec::new();
+    let verifier = metainfo.verifier();
     for (piece, hash) in lengths.pieces().zip(&hashes) {
-        if wanted.get(piece.get()) && info.piece_hash(piece) == hash {
+        if wanted.get(piece.get()) && verifier.judge(piece, hash) == Verdict::Good {
             verified.set(piece.get());
         } else {
             bad_pieces.push(piece.get());

@@ -48,7 +48,7 @@ pub use random::{Chaos, random_scenario};
 pub use report::{NodeReport, Report};
 pub use scenario::{
     Behaviour, Discipline, Fault, Holds, Kind, Leave, LinkSpec, Nat, NodeIndex, NodeSpec, Scenario,
-    StoreSpec,
+    StoreSpec, Version,
 };
 pub use swarm::{Bound, homogeneous, mixed};
 pub use world::World;

@@ -1,7 +1,7 @@
 //! What nodes do that sessions would not: bytes changed, left out and put in.
 
 use brackish_wire::message::Message;
-use brackish_wire::{BLOCK_LENGTH, BlockRequest, Lengths};
+use brackish_wire::{BLOCK_LENGTH, BlockRequest, Layout};
 use bytes::{Bytes, BytesMut};
 
 use crate::scenario::{Behaviour, NodeIndex};
@@ -30,7 +30,7 @@ impl World {
                         (Some(data), Some(noise.into()))
                     }
                     3 => (Some(data.clone()), Some(data)),
-                    _ => (Some(data), Some(any_message(self.content.lengths, rng))),
+                    _ => (Some(data), Some(any_message(&self.content.lengths, rng))),
                 }
             }
             _ => (Some(data), None),
@@ -40,7 +40,7 @@ impl World {
 }
 
 /// A message that is well formed and may make no sense where it comes.
-pub(crate) fn any_message(lengths: Lengths, rng: &mut fastrand::Rng) -> Bytes {
+pub(crate) fn any_message(lengths: &Layout, rng: &mut fastrand::Rng) -> Bytes {
     // One piece too far, now and then.
     let piece = rng.u32(..=lengths.piece_count());
     let noise: Vec<u8> = (0..rng.usize(..64)).map(|_| rng.u8(..)).collect();

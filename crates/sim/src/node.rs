@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use brackish_core::{
     ConnectionId, JobId, Presence, Session, SocketId, StorageError, Timestamp, TorrentId,
 };
-use brackish_wire::PeerId;
+use brackish_wire::merkle::Hash;
+use brackish_wire::{PeerId, PieceHash};
 use bytes::Bytes;
 
 use crate::content::Content;
@@ -80,8 +81,8 @@ pub(crate) enum Answer {
     Opened(TorrentId, Result<Presence, StorageError>),
     Read(JobId, Result<Bytes, StorageError>),
     Sent(ConnectionId, usize),
-    Written(JobId, usize, Result<(), StorageError>),
-    Hashed(JobId, Result<[u8; 20], StorageError>),
+    Written(JobId, usize, Result<Option<Hash>, StorageError>),
+    Hashed(JobId, Result<PieceHash, StorageError>),
 }
 
 impl Node {

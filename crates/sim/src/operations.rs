@@ -145,7 +145,7 @@ fn operate(world: &mut World, script: &mut Script<'_>) {
         11 => receive(world, script, |script, world| blocks(script, world, true)),
         12 => receive(world, script, |script, world| {
             let mut rng = fastrand::Rng::with_seed(u64::from(script.byte()));
-            any_message(world.content.lengths, &mut rng).to_vec()
+            any_message(&world.content.lengths, &mut rng).to_vec()
         }),
         13 => {
             let Some((end, _)) = end(world, script) else {
@@ -275,7 +275,7 @@ fn handshake(script: &mut Script<'_>, world: &World) -> Vec<u8> {
 
 /// A message that makes some sense.
 fn message(script: &mut Script<'_>, world: &World) -> Vec<u8> {
-    let lengths = world.content.lengths;
+    let lengths = world.content.lengths.clone();
     let kind = script.byte();
     // One piece too far, now and then.
     let piece = script.below(lengths.piece_count() as usize + 1) as u32;
@@ -314,7 +314,7 @@ fn message(script: &mut Script<'_>, world: &World) -> Vec<u8> {
 
 /// Every block of a piece.
 fn blocks(script: &mut Script<'_>, world: &World, wrong: bool) -> Vec<u8> {
-    let lengths = world.content.lengths;
+    let lengths = world.content.lengths.clone();
     let index = script.below(lengths.piece_count() as usize) as u32;
     let Some(piece) = lengths.piece(index) else {
         return Vec::new();

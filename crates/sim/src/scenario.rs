@@ -18,10 +18,12 @@ pub type NodeIndex = usize;
 pub struct Scenario {
     /// Decides every random choice, of the world and of the sessions.
     pub seed: u64,
-    /// Bytes of the one file that is shared.
+    /// Bytes that are shared, in one file; in version 2 in two.
     pub total: u64,
     /// Bytes of a piece.
     pub piece_length: u32,
+    /// The versions of the torrent.
+    pub version: Version,
     /// Who takes part.
     pub nodes: Vec<NodeSpec>,
     /// How many trackers there are, each for WebSocket and HTTP both; without one, nodes know only
@@ -31,6 +33,17 @@ pub struct Scenario {
     pub faults: Vec<(Duration, Fault)>,
     /// Honest nodes that have not finished by then, from the start of the run, fail it.
     pub limit: Duration,
+}
+
+/// The versions of a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Version 1 (BEP 3).
+    V1,
+    /// Version 2 (BEP 52) alone.
+    V2,
+    /// Both.
+    Hybrid,
 }
 
 /// One peer.
@@ -199,6 +212,7 @@ impl Scenario {
             seed,
             total,
             piece_length,
+            version: Version::V1,
             nodes: Vec::new(),
             trackers: 1,
             faults: Vec::new(),

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use brackish_core::{Presence, StorageError, Timestamp};
-use brackish_wire::{BLOCK_LENGTH, Bitfield, PieceIndex};
+use brackish_wire::merkle::Hash;
+use brackish_wire::{BLOCK_LENGTH, Bitfield, PieceHash, PieceIndex};
 use bytes::{Bytes, BytesMut};
 
 use crate::content::Content;
 use crate::scenario::{Holds, StoreSpec};
+
+/// The hash of every block that is wrong.
+const WRONG: Hash = [0xdd; 32];
 
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -27,7 +31,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub fn new(spec: StoreSpec, holds: &Holds, content: &Content, rng: &mut fastrand::Rng) -> Self {
-        let lengths = content.lengths;
+        let lengths = &content.lengths;
         let blocks_per_piece = lengths.piece_length().div_ceil(BLOCK_LENGTH);
         let mut store = Self {
             spec,
@@ -39,6 +43,11 @@ impl Store {
             used: 0,
             busy_until: Timestamp::ZERO,
         };
+        // Padding is never written, and reads as zeros.
+        for piece in lengths.pieces() {
+            let padding = content.padding_blocks(piece);
+            padding.for_each(|number| _ = store.intact.set(store.index(piece, number)));
+        }
         match holds {
             Holds::Nothing => {}
             Holds::Everything => lengths.pieces().for_each(|p| store.put_piece(content, p)),
@@ -89,7 +98,12 @@ impl Store {
             .clone()
             .unwrap_or_else(|| Bitfield::new(content.lengths.piece_count()));
         for block in self.intact.ones().chain(self.wrong.keys().copied()) {
-            claims.set(block / self.blocks_per_piece);
+            let piece = content.lengths.piece(block / self.blocks_per_piece);
+            let piece = piece.expect("a block is of a piece");
+            let number = block % self.blocks_per_piece;
+            if !content.padding_blocks(piece).contains(&number) {
+                claims.set(piece.get());
+            }
         }
         Ok(if claims.is_empty() {
             Presence::Nothing
@@ -152,9 +166,10 @@ impl Store {
         piece: PieceIndex,
         begin: u32,
         data: &Bytes,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<Hash>, StorageError> {
         self.check()?;
-        let index = self.index(piece, begin / BLOCK_LENGTH);
+        let number = begin / BLOCK_LENGTH;
+        let index = self.index(piece, number);
         let is_new = !self.intact.get(index) && !self.wrong.contains_key(&index);
         if is_new {
             let used = self.used + data.len() as u64;
@@ -172,17 +187,30 @@ impl Store {
             self.intact.clear(index);
             self.wrong.insert(index, data.clone());
         }
-        Ok(())
+        Ok(self.block_hash(content, piece, number))
+    }
+
+    /// The hash of a block as it stands, in version 2.
+    fn block_hash(&self, content: &Content, piece: PieceIndex, number: u32) -> Option<Hash> {
+        let good = content.block_hash(piece, number)?;
+        let intact = self.intact.get(self.index(piece, number));
+        Some(if intact { good } else { WRONG })
     }
 
     /// The hash of a piece as it stands: the torrent's own where every block is intact, else some
     /// other. No data is hashed.
-    pub fn hash(&self, content: &Content, piece: PieceIndex) -> Result<[u8; 20], StorageError> {
+    pub fn hash(&self, content: &Content, piece: PieceIndex) -> Result<PieceHash, StorageError> {
         self.check()?;
-        Ok(if self.is_intact(content, piece) {
-            *content.info.piece_hash(piece)
-        } else {
-            [0xdd; 20]
+        let good = content.hash(piece);
+        if self.is_intact(content, piece) {
+            return Ok(good.clone());
+        }
+        let blocks = 0..good.blocks.len() as u32;
+        Ok(PieceHash {
+            sha1: good.sha1.map(|_| [0xdd; 20]),
+            blocks: blocks
+                .filter_map(|number| self.block_hash(content, piece, number))
+                .collect(),
         })
     }
 

@@ -97,7 +97,7 @@ impl World {
     /// The world before anything has happened.
     pub fn new(scenario: Scenario) -> Self {
         let mut rng = fastrand::Rng::with_seed(scenario.seed);
-        let content = Content::new(scenario.total, scenario.piece_length, &mut rng);
+        let content = Content::new(&scenario, &mut rng);
         let nodes: Vec<Node> = scenario
             .nodes
             .iter()
@@ -305,10 +305,14 @@ impl World {
         let source = if node.spec.magnet && first {
             Source::Magnet {
                 info_hash: content.info.info_hash(),
+                info_hash_v2: content.info.v2().map(|v2| v2.info_hash()),
                 name: None,
             }
         } else {
-            Source::Info(content.info.clone())
+            Source::Info {
+                info: content.info.clone(),
+                piece_layers: content.layers.clone(),
+            }
         };
         let add = AddTorrent {
             source,

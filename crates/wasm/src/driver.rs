@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{Config, Input, JobId, Output, Session, SocketId, TorrentId};
-use brackish_wire::InfoHash;
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::{Info, Verifier};
+use brackish_wire::{InfoHash, InfoHashV2};
 use wasm_bindgen::closure::Closure;
 use web_sys::FileSystemDirectoryHandle;
 
@@ -41,6 +41,8 @@ pub struct Torrent {
     pub key: u32,
     /// Its name in the swarm.
     pub info_hash: InfoHash,
+    /// Its name by version 2, where it is known to have one.
+    pub info_hash_v2: Option<InfoHashV2>,
     /// Its name for people.
     pub name: String,
     /// Announce URLs in tiers.
@@ -161,7 +163,11 @@ impl Driver {
             Output::Transmit { connection, data } => self.transmit(connection, &data),
             Output::Close { connection } => self.close_connection(connection),
 
-            Output::OpenStorage { torrent, info } => self.open_store(torrent, info),
+            Output::OpenStorage {
+                torrent,
+                info,
+                piece_layers,
+            } => self.open_store(torrent, Verifier::new(info, piece_layers)),
             Output::CloseStorage { torrent } => {
                 if let Some(store) = self.take_store(torrent) {
                     store.push(Job::Close {
@@ -282,7 +288,7 @@ impl Driver {
         }
     }
 
-    fn open_store(&'static self, id: TorrentId, info: Arc<Info>) {
+    fn open_store(&'static self, id: TorrentId, verifier: Verifier) {
         let mut torrents = self.torrents.borrow_mut();
         let Some(torrent) = torrents.get_mut(id) else {
             return;
@@ -290,7 +296,7 @@ impl Driver {
         let key = torrent.key;
         let store = Store::open(
             id,
-            info,
+            verifier,
             torrent.place.clone(),
             || self.host.pause(),
             move |told| match told {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use brackish_core::{AddTorrent, AddTorrentError, Config, Existing, Input, Source, TorrentId};
 use brackish_wire::magnet::Magnet;
-use brackish_wire::metainfo::{Info, InfoBuilder, Metainfo, default_piece_length};
+use brackish_wire::metainfo::{
+    Info, InfoBuilder, Metainfo, PieceLayers, Verifier, default_piece_length,
+};
 use brackish_wire::{InfoHash, PeerId};
 use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -104,10 +106,11 @@ impl Engine {
     ) -> Result<Array, JsValue> {
         let metainfo =
             Metainfo::from_bytes(bytes).map_err(|error| bad_torrent(error.to_string()))?;
+        let verifier = metainfo.verifier();
         let tiers = with_trackers(metainfo.trackers, trackers);
         let web_seeds = with_urls(metainfo.web_seeds, web_seeds);
         let place = self.place();
-        let known = Known::Info(metainfo.info);
+        let known = Known::Info(verifier);
         Ok(self.driver.add(key, known, tiers, web_seeds, place)?)
     }
 
@@ -126,16 +129,20 @@ impl Engine {
         let place = self.place();
         future_to_promise(async move {
             let magnet = read_magnet(&link)?;
-            let tiers = magnet.trackers.into_iter().map(|url| vec![url]).collect();
+            let tiers = magnet
+                .trackers
+                .iter()
+                .map(|url| vec![url.clone()])
+                .collect();
             let tiers = with_trackers(tiers, trackers);
-            let web_seeds = with_urls(magnet.web_seeds, web_seeds);
+            let web_seeds = with_urls(magnet.web_seeds.clone(), web_seeds);
             let stored = match &driver.opfs {
                 Some(folder) => stored_info(folder, magnet.info_hash).await,
                 None => None,
             };
             let known = match stored.and_then(|raw| Info::from_bytes(raw).ok()) {
-                Some(info) => Known::Info(Arc::new(info)),
-                None => Known::Magnet(magnet.info_hash, magnet.name),
+                Some(info) => Known::Info(Verifier::new(Arc::new(info), PieceLayers::default())),
+                None => Known::Magnet(magnet),
             };
             Ok(driver.add(key, known, tiers, web_seeds, place)?.into())
         })
@@ -184,7 +191,7 @@ impl Engine {
                 .map_err(|error| bad_torrent(error.to_string()))?;
             let files = files.into_iter().map(|(_, file)| file).collect();
             let tiers = with_trackers(Vec::new(), trackers);
-            let known = Known::Info(Arc::new(info));
+            let known = Known::Info(Verifier::new(Arc::new(info), PieceLayers::default()));
             let place = Place::Files(files);
             Ok(driver.add(key, known, tiers, web_seeds, place)?.into())
         })
@@ -339,8 +346,8 @@ impl Engine {
 
 /// What is known of a torrent when it is added.
 enum Known {
-    Info(Arc<Info>),
-    Magnet(InfoHash, Option<String>),
+    Info(Verifier),
+    Magnet(Magnet),
 }
 
 impl Driver {
@@ -356,18 +363,27 @@ impl Driver {
             Place::Files(_) => Existing::AllVerified,
             Place::Opfs(_) | Place::Memory => Existing::Check,
         };
-        let (info_hash, name, source) = match &known {
-            Known::Info(info) => (
-                info.info_hash(),
-                info.name().to_owned(),
-                Source::Info(info.clone()),
+        let (info_hash, info_hash_v2, name, source) = match &known {
+            Known::Info(known) => (
+                known.info().info_hash(),
+                known.info().v2().map(|v2| v2.info_hash()),
+                known.info().name().to_owned(),
+                Source::Info {
+                    info: known.info().clone(),
+                    piece_layers: known.layers().clone(),
+                },
             ),
-            Known::Magnet(info_hash, name) => (
-                *info_hash,
-                name.clone().unwrap_or_else(|| info_hash.to_string()),
+            Known::Magnet(magnet) => (
+                magnet.info_hash,
+                magnet.info_hash_v2,
+                magnet
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| magnet.info_hash.to_string()),
                 Source::Magnet {
-                    info_hash: *info_hash,
-                    name: name.clone(),
+                    info_hash: magnet.info_hash,
+                    info_hash_v2: magnet.info_hash_v2,
+                    name: magnet.name.clone(),
                 },
             ),
         };
@@ -391,6 +407,7 @@ impl Driver {
         let torrent = Torrent {
             key,
             info_hash,
+            info_hash_v2,
             name: name.clone(),
             trackers,
             web_seeds,
@@ -400,8 +417,8 @@ impl Driver {
         };
         let link = magnet(&torrent);
         self.torrents.borrow_mut().insert(id, torrent);
-        if let Known::Info(info) = known {
-            self.report_metadata(id, &info);
+        if let Known::Info(known) = known {
+            self.report_metadata(id, known.info(), known.layers().clone());
         }
         self.pump();
         self.report();

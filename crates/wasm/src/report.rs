@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus, WebSeedStatus};
 use brackish_wire::magnet::Magnet;
-use brackish_wire::metainfo::{FileKind, Info, Metainfo};
+use brackish_wire::metainfo::{FileKind, Info, Metainfo, PieceLayers};
 use brackish_wire::{InfoHash, PeerId};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -26,13 +26,14 @@ impl Driver {
     }
 
     /// Tells the page the files of a torrent.
-    pub fn report_metadata(&self, id: TorrentId, info: &Arc<Info>) {
+    pub fn report_metadata(&self, id: TorrentId, info: &Arc<Info>, piece_layers: PieceLayers) {
         let mut torrents = self.torrents.borrow_mut();
         let Some(torrent) = torrents.get_mut(id) else {
             return;
         };
         torrent.name = info.name().to_owned();
         torrent.info = Some(info.clone());
+        torrent.info_hash_v2 = info.v2().map(|v2| v2.info_hash());
         let files = Array::new();
         for (index, file) in info.files().iter().enumerate() {
             if file.kind == FileKind::File {
@@ -45,13 +46,14 @@ impl Driver {
         let metainfo = Metainfo {
             trackers: torrent.trackers.clone(),
             web_seeds: torrent.web_seeds.clone(),
+            piece_layers,
             ..Metainfo::from_info(info.clone())
         };
         let lengths = info.lengths();
         self.host.metadata(
             torrent.key,
             &torrent.name,
-            lengths.total() as f64,
+            info.layout().total() as f64,
             lengths.piece_length(),
             lengths.piece_count(),
             &files,
@@ -63,7 +65,11 @@ impl Driver {
     /// Tells the page one event of the session.
     pub(crate) fn report_event(&self, event: Event) {
         match event {
-            Event::Metadata { torrent, info } => self.report_metadata(torrent, &info),
+            Event::Metadata {
+                torrent,
+                info,
+                piece_layers,
+            } => self.report_metadata(torrent, &info, piece_layers),
             Event::Checked { torrent, .. } => {
                 if let (Some(key), Some(pieces)) =
                     (self.key(torrent), self.session.borrow().verified(torrent))
@@ -187,6 +193,7 @@ pub fn hex(id: &PeerId) -> String {
 /// The magnet link of a torrent, with its trackers.
 pub fn magnet(torrent: &Torrent) -> String {
     let mut magnet = Magnet::new(torrent.info_hash);
+    magnet.info_hash_v2 = torrent.info_hash_v2;
     if torrent.info.is_some() {
         magnet.name = Some(torrent.name.clone());
     }

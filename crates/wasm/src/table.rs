@@ -26,15 +26,12 @@ impl<K: Ord + Copy, V> Table<K, V> {
         self.0.get_mut(found).map(|(_, value)| value)
     }
 
-    /// The value of a key; the default one is put there first if there is none.
-    pub fn get_or_default(&mut self, key: K) -> &mut V
-    where
-        V: Default,
-    {
+    /// The value of a key; this one is put there first if there is none.
+    pub fn get_or_insert_with(&mut self, key: K, value: impl FnOnce() -> V) -> &mut V {
         let at = match self.find(key) {
             Ok(found) => found,
             Err(free) => {
-                self.0.insert(free, (key, V::default()));
+                self.0.insert(free, (key, value()));
                 free
             }
         };
@@ -116,7 +113,7 @@ mod tests {
         assert_eq!(table.get(4), None);
         assert_eq!(table.remove(1), Some(10));
         assert_eq!(table.remove(1), None);
-        *table.get_or_default(6) += 1;
+        *table.get_or_insert_with(6, || 0) += 1;
         let pairs: Vec<(i32, i32)> = table.into_iter().collect();
         assert_eq!(pairs, [(3, 33), (5, 50), (6, 1), (7, 70), (9, 90)]);
     }

@@ -1,15 +1,14 @@
 //! The pieces of a torrent as they travel. Where a torrent has the hashes of version 1 they are those of its [`Lengths`];
 //! in one of version 2 alone the last piece of each file ends with the file (BEP 52).
 
-use crate::{BLOCK_LENGTH, BlockRequest, Lengths, PieceIndex};
+use crate::{BLOCK_LENGTH, Bitfield, BlockRequest, Lengths, PieceIndex};
 use std::sync::Arc;
 
 /// Where each piece begins and how long it is. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     lengths: Lengths,
-    /// The pieces that end before the next one begins, and their sizes; in order, the torrent's last piece not among
-    /// them.
+    /// The pieces that end before [`Lengths`] has it, and their sizes; in order.
     short: Arc<[(PieceIndex, u32)]>,
 }
 
@@ -39,9 +38,48 @@ impl Layout {
 
     /// Bytes in all pieces together: what there is to fetch.
     pub fn total(&self) -> u64 {
-        let gap = |&(piece, size): &(PieceIndex, u32)| self.lengths.piece_size(piece) - size;
-        let gaps: u64 = self.short.iter().map(gap).map(u64::from).sum();
-        self.lengths.total() - gaps
+        self.lengths.total() - self.gaps(|_| true)
+    }
+
+    /// Bytes in these pieces together.
+    pub fn bytes_in(&self, pieces: &Bitfield) -> u64 {
+        let whole = u64::from(pieces.count_ones()) * u64::from(self.lengths.piece_length());
+        // The last piece may end before its length, and have a gap besides.
+        let last = self.lengths.piece_count().checked_sub(1);
+        let cut = last
+            .filter(|last| pieces.get(*last))
+            .and_then(|last| self.lengths.piece(last))
+            .map_or(0, |last| {
+                self.lengths.piece_length() - self.lengths.piece_size(last)
+            });
+        whole - u64::from(cut) - self.gaps(|piece| pieces.get(piece.get()))
+    }
+
+    /// How many pieces there are: at least one.
+    pub fn piece_count(&self) -> u32 {
+        self.lengths.piece_count()
+    }
+
+    /// Bytes in every piece that is not short.
+    pub fn piece_length(&self) -> u32 {
+        self.lengths.piece_length()
+    }
+
+    /// The piece of that index, if the torrent has it.
+    pub fn piece(&self, index: u32) -> Option<PieceIndex> {
+        self.lengths.piece(index)
+    }
+
+    /// Every piece, in order.
+    pub fn pieces(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = PieceIndex> + ExactSizeIterator + use<> {
+        self.lengths.pieces()
+    }
+
+    /// Where this piece begins in the torrent, in bytes, gaps counted.
+    pub fn piece_offset(&self, piece: PieceIndex) -> u64 {
+        self.lengths.piece_offset(piece)
     }
 
     /// Bytes in this piece.
@@ -81,6 +119,14 @@ impl Layout {
         let number = request.begin / BLOCK_LENGTH;
         (self.block(piece, number)? == *request).then_some((piece, number))
     }
+
+    /// Bytes of the gaps behind short pieces.
+    fn gaps(&self, counts: impl Fn(PieceIndex) -> bool) -> u64 {
+        let short = self.short.iter().filter(|(piece, _)| counts(*piece));
+        short
+            .map(|(piece, size)| u64::from(self.lengths.piece_size(*piece) - size))
+            .sum()
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +156,11 @@ mod tests {
         let second = lengths.piece(1).unwrap();
         let layout = Layout::with_short_pieces(lengths, vec![(second, 16_385)]);
         assert_eq!(layout.total(), 100_000 - 16_383);
+        let all = Bitfield::full(layout.piece_count());
+        assert_eq!(layout.bytes_in(&all), layout.total());
+        let mut some = Bitfield::new(layout.piece_count());
+        assert!(some.set(1) && some.set(3));
+        assert_eq!(layout.bytes_in(&some), 16_385 + 1_696);
         assert_eq!(
             (layout.piece_size(second), layout.block_count(second)),
             (16_385, 2)

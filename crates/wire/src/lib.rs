@@ -10,6 +10,7 @@ mod bitfield;
 mod compact;
 pub mod extension;
 mod fast;
+mod hasher;
 mod ids;
 mod layout;
 mod lengths;
@@ -24,6 +25,7 @@ pub mod web_seed;
 
 pub use bitfield::{Bitfield, BitfieldError};
 pub use fast::{ALLOWED_FAST_PIECES, MAX_ALLOWED_FAST, allowed_fast_set};
+pub use hasher::{PieceHash, PieceHasher, PieceHashers};
 pub use ids::{InfoHash, InfoHashError, InfoHashV2, PeerId};
 pub use layout::Layout;
 pub use lengths::{

@@ -1,6 +1,7 @@
 //! Magnet links (BEP 9): an info-hash and where to look for it, in one line. With the choice of files of BEP 53, and the
 //! hashes of version 2 (BEP 52).
 
+use crate::metainfo::Info;
 use crate::percent;
 use crate::{InfoHash, InfoHashError, InfoHashV2};
 use std::fmt;
@@ -46,11 +47,6 @@ pub enum MagnetError {
     /// It names no torrent.
     #[error("the magnet link has no info-hash (no \"xt=urn:btih:...\")")]
     NoInfoHash,
-    /// It names a torrent of version 2 alone (BEP 52).
-    #[error(
-        "the magnet link is for a torrent of version 2 only (BEP 52), which is not supported yet"
-    )]
-    Version2Only,
     /// Its info-hash is none.
     #[error("the magnet link's \"xt\": {0}")]
     InfoHash(#[from] InfoHashError),
@@ -79,9 +75,13 @@ impl Magnet {
         }
     }
 
-    /// Reads a link to a torrent of any version, also of version 2 alone, which `parse` refuses.
-    pub fn parse_any_version(text: &str) -> Result<Self, MagnetError> {
-        read(text)
+    /// A link to this torrent, with its name and the hashes of all its versions.
+    pub fn of(info: &Info) -> Self {
+        Self {
+            info_hash_v2: info.v2().map(|v2| v2.info_hash()),
+            name: Some(info.name().to_owned()),
+            ..Self::new(info.info_hash())
+        }
     }
 
     /// Whether the link names a torrent of version 2 alone.
@@ -96,16 +96,12 @@ impl Magnet {
     }
 }
 
-/// See [`Magnet::parse_any_version`] for links to torrents of version 2 alone, which are refused here.
+/// Reads a link to a torrent of any version.
 impl FromStr for Magnet {
     type Err = MagnetError;
 
     fn from_str(text: &str) -> Result<Self, MagnetError> {
-        let magnet = read(text)?;
-        if magnet.is_v2_only() {
-            return Err(MagnetError::Version2Only);
-        }
-        Ok(magnet)
+        read(text)
     }
 }
 
@@ -327,10 +323,9 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_version_2_alone_is_read_where_any_version_is_and_refused_elsewhere() {
+    fn a_link_of_version_2_alone_is_read() {
         let link = format!("magnet:?xt=urn:btmh:1220{}&dn=x", "ab".repeat(32));
-        assert_eq!(link.parse::<Magnet>(), Err(MagnetError::Version2Only));
-        let magnet = Magnet::parse_any_version(&link).unwrap();
+        let magnet: Magnet = link.parse().unwrap();
         assert_eq!(magnet.info_hash, InfoHash([0xab; 20]));
         assert_eq!(magnet.to_string(), link);
         let made = Magnet {
@@ -340,10 +335,10 @@ mod tests {
         assert_eq!(made, magnet);
         assert!(magnet.is_v2_only());
         let version_1 = format!("magnet:?xt=urn:btih:{HEX}");
-        let magnet = Magnet::parse_any_version(&version_1).unwrap();
-        assert_eq!(Ok(magnet), version_1.parse());
+        let magnet: Magnet = version_1.parse().unwrap();
+        assert!(!magnet.is_v2_only());
         assert_eq!(
-            Magnet::parse_any_version("magnet:?xt=urn:btmh:1220ab"),
+            "magnet:?xt=urn:btmh:1220ab".parse::<Magnet>(),
             Err(MagnetError::InfoHash(InfoHashError::Multihash))
         );
     }

@@ -21,6 +21,7 @@ pub async fn run(args: CreateArgs) -> Result<ExitCode, Failure> {
         piece_length: args.piece_length,
         trackers: args.announce.iter().map(|url| vec![url.clone()]).collect(),
         web_seeds: args.web_seed.clone(),
+        version: args.version.version(),
         ..CreateOptions::default()
     };
     let mut view = HashingView::new(mode, &args.path.to_string_lossy());
@@ -33,17 +34,17 @@ pub async fn run(args: CreateArgs) -> Result<ExitCode, Failure> {
     write(&output, &metainfo.to_bytes()).await?;
     let lengths = info.lengths();
     let magnet = Magnet {
-        name: Some(info.name().to_owned()),
         trackers: args.announce,
         web_seeds: args.web_seed,
-        ..Magnet::new(info.info_hash())
+        ..Magnet::of(info)
     };
     if args.json {
         json::emit(&Event::Created {
             path: output.display().to_string(),
             info_hash: info.info_hash().to_string(),
+            info_hash_v2: info.v2().map(|v2| v2.info_hash().to_string()),
             name: info.name(),
-            total: lengths.total(),
+            total: info.stored_bytes(),
             pieces: lengths.piece_count(),
             piece_length: lengths.piece_length(),
             magnet: magnet.to_string(),
@@ -53,8 +54,8 @@ pub async fn run(args: CreateArgs) -> Result<ExitCode, Failure> {
     print::line(format_args!(
         "{}: {} in {}, {} of {}",
         printable(&output.display().to_string()),
-        bytes(lengths.total()),
-        count(info.files().len() as u64, "file"),
+        bytes(info.stored_bytes()),
+        count(info.stored_files().count() as u64, "file"),
         count(lengths.piece_count().into(), "piece"),
         bytes(lengths.piece_length().into()),
     ));

@@ -18,6 +18,8 @@ use crate::print;
 pub struct Description {
     kind: &'static str,
     info_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info_hash_v2: Option<String>,
     name: Option<String>,
     magnet: String,
     trackers: Vec<Vec<String>>,
@@ -66,9 +68,8 @@ fn of_metainfo(metainfo: &Metainfo) -> Description {
     let info = &metainfo.info;
     let lengths = info.lengths();
     let magnet = Magnet {
-        name: Some(info.name().to_owned()),
         trackers: metainfo.trackers.iter().flatten().cloned().collect(),
-        ..Magnet::new(info.info_hash())
+        ..Magnet::of(info)
     };
     let files = info.files().iter().map(|file| File {
         path: file.path.join("/"),
@@ -82,13 +83,14 @@ fn of_metainfo(metainfo: &Metainfo) -> Description {
     Description {
         kind: "torrent",
         info_hash: info.info_hash().to_string(),
+        info_hash_v2: info.v2().map(|v2| v2.info_hash().to_string()),
         name: Some(info.name().to_owned()),
         magnet: magnet.to_string(),
         trackers: metainfo.trackers.clone(),
         web_seeds: metainfo.web_seeds.clone(),
         peers: Vec::new(),
         content: Some(Content {
-            total: lengths.total(),
+            total: info.stored_bytes(),
             piece_length: lengths.piece_length(),
             pieces: lengths.piece_count(),
             private: info.is_private(),
@@ -105,6 +107,7 @@ fn of_magnet(magnet: &Magnet) -> Description {
     Description {
         kind: "magnet",
         info_hash: magnet.info_hash.to_string(),
+        info_hash_v2: magnet.info_hash_v2.map(|hash| hash.to_string()),
         name: magnet.name.clone(),
         magnet: magnet.to_string(),
         trackers: magnet
@@ -128,7 +131,14 @@ fn show(description: &Description) {
             .as_deref()
             .unwrap_or("not known: the magnet link has none"),
     );
-    row("Info-hash", &description.info_hash);
+    let v2 = description.info_hash_v2.as_ref();
+    // Of version 2 alone, the first is the second cut short.
+    if v2.is_none_or(|v2| !v2.starts_with(&description.info_hash)) {
+        row("Info-hash", &description.info_hash);
+    }
+    if let Some(v2) = v2 {
+        row("Version 2", v2);
+    }
     if let Some(content) = &description.content {
         row(
             "Size",

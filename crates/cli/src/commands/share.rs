@@ -90,6 +90,7 @@ async fn hash(args: &ShareArgs, mode: Mode) -> Result<(Metainfo, StorageMap), Fa
             .iter()
             .map(|url| vec![url.clone()])
             .collect(),
+        version: args.version.version(),
         ..CreateOptions::default()
     };
     Ok(create(&args.paths, options, |progress| view.update(progress)).await?)
@@ -127,12 +128,11 @@ fn announce(mode: Mode, metainfo: &Metainfo, site: &Site, node: &Node) {
     let pages = site.pages();
     let url = pages.first().cloned().unwrap_or_default();
     let magnet = Magnet {
-        name: Some(info.name().to_owned()),
         trackers: site.trackers(),
-        ..Magnet::new(info.info_hash())
+        ..Magnet::of(info)
     };
     let magnet = magnet.to_string();
-    let total = info.lengths().total();
+    let total = info.stored_bytes();
     if mode == Mode::Json {
         json::emit(&Event::Ready(Ready {
             url: Some(url),
@@ -148,7 +148,7 @@ fn announce(mode: Mode, metainfo: &Metainfo, site: &Site, node: &Node) {
         }));
         return;
     }
-    let files = count(info.files().len() as u64, "file");
+    let files = count(info.stored_files().count() as u64, "file");
     print::line(format_args!(
         "\nSharing {} ({}, {files})\n",
         printable(info.name()),

@@ -80,7 +80,7 @@ impl LiveView {
         match event {
             NodeEvent::Metadata { info, .. } => {
                 self.name = printable(info.name());
-                self.note(&format!("{}: {}", self.name, bytes(info.lengths().total())));
+                self.note(&format!("{}: {}", self.name, bytes(info.stored_bytes())));
             }
             NodeEvent::PeerBanned {
                 peer_id, address, ..
@@ -162,8 +162,8 @@ impl LiveView {
             NodeEvent::Metadata { info, .. } => json::emit(&Event::Metadata {
                 info_hash: info.info_hash().to_string(),
                 name: info.name(),
-                total: info.lengths().total(),
-                files: info.files().len(),
+                total: info.stored_bytes(),
+                files: info.stored_files().count(),
                 pieces: info.lengths().piece_count(),
             }),
             NodeEvent::Checked { verified, .. } => json::emit(&Event::Checked {

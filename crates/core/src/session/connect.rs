@@ -73,6 +73,9 @@ impl Session {
             connection.address = Some(address);
             connection.dialable = Some(address);
             connection.torrent = Some(torrent_id);
+            if torrent.peer_set.is_of_v2(address) {
+                connection.swarm = torrent.names.v2_swarm();
+            }
             let id = self.connections.insert(connection).into();
             self.cx.outputs.push_back(Output::Dial {
                 connection: id,
@@ -128,9 +131,14 @@ impl Session {
         if std::mem::replace(&mut connection.handshake_sent, true) {
             return;
         }
+        let mut reserved = Reserved::NONE.with_extension_protocol().with_fast();
+        if torrent.names.v2.is_some() {
+            reserved = reserved.with_v2();
+        }
+        let swarm = connection.swarm.or(torrent.names.first());
         let handshake = Handshake {
-            reserved: Reserved::NONE.with_extension_protocol().with_fast(),
-            info_hash: torrent.info_hash,
+            reserved,
+            info_hash: swarm.unwrap_or(torrent.info_hash),
             peer_id: self.cx.config.peer_id,
         };
         self.cx
@@ -196,6 +204,7 @@ impl Session {
         }
         // What a dial or an offer made was counted when it was made; only comers are refused here.
         let full = torrent.active.len() >= self.cx.config.connections_per_torrent;
+        let v2_swarm = torrent.names.v2_swarm();
         let (via, outgoing, address) = (connection.via, connection.outgoing, connection.address);
         if expected.is_none() && full {
             let worst = address.and_then(|address| self.outranked(torrent_id, address));
@@ -206,8 +215,12 @@ impl Session {
             };
             self.close(worst, DisconnectReason::Outranked);
         }
+        // Who opened by the name of version 1 and could go on by the other is answered by that (BEP 52).
+        let mut v2 = v2_swarm == Some(handshake.info_hash);
         if let Some(connection) = self.connections.get_mut(id.into()) {
             connection.torrent = Some(torrent_id);
+            v2 |= !connection.handshake_sent && handshake.reserved.v2() && v2_swarm.is_some();
+            connection.swarm = v2_swarm.filter(|_| v2).or(Some(handshake.info_hash));
         }
         self.settle_duplicate(id, torrent_id, handshake.peer_id, via, outgoing)?;
 
@@ -228,7 +241,7 @@ impl Session {
             }
             None => Has::early(),
         };
-        let peer = Peer::new(
+        let mut peer = Peer::new(
             handshake.peer_id,
             handshake.reserved.fast(),
             handshake.reserved.extension_protocol(),
@@ -238,6 +251,7 @@ impl Session {
         if connection.relay.is_some() {
             torrent.relay.met(&handshake.peer_id);
         }
+        peer.v2 = v2;
         connection.peer = Some(Box::new(peer));
         connection.handshake = Vec::new();
         connection.enter(Stage::Active, self.cx.now);
@@ -254,6 +268,7 @@ impl Session {
         });
         self.send_handshake(id);
         self.introduce(id);
+        self.ask_layers(id);
         Ok(())
     }
 
@@ -384,10 +399,12 @@ impl Session {
             torrent.pex.push(address, false);
         }
         torrent.metadata.released(id);
+        torrent.layers.released(id);
         for asked in &peer.requests {
             self.cx.requested -= asked.request.length as usize;
         }
         if let Some(content) = &mut torrent.content {
+            content.checks.released(id);
             for asked in peer.requests.iter().filter(|asked| !asked.released) {
                 content.picker.release(id, asked.piece, asked.number);
             }

@@ -1,8 +1,8 @@
 //! Pieces that are no longer there: `lt_donthave` (BEP 54), heard and said. A piece that the store
 //! cannot read is hashed once more; where that fails too, it is lost, and fetched again.
 
-use brackish_wire::PieceIndex;
 use brackish_wire::extension::DontHave;
+use brackish_wire::{PieceHash, PieceIndex};
 
 use super::{Job, Session};
 use crate::connection::Has;
@@ -97,7 +97,7 @@ impl Session {
         &mut self,
         torrent_id: TorrentId,
         piece: PieceIndex,
-        result: Result<[u8; 20], StorageError>,
+        result: Result<PieceHash, StorageError>,
     ) {
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
@@ -106,7 +106,7 @@ impl Session {
             return;
         };
         content.doubted.remove(&piece.get());
-        if result.is_ok_and(|hash| hash == *content.info.piece_hash(piece)) {
+        if result.is_ok_and(|hash| content.is_right(piece, &hash)) {
             return;
         }
         if !content.verified.clear(piece.get()) {

@@ -72,10 +72,18 @@ impl Session {
             peer.last_block = self.cx.now;
         }
         let mut out = BytesMut::with_capacity(chosen.len() * 17);
+        let mut last = None;
         for request in chosen {
             let Some((piece, number)) = content.lengths.block_number(&request) else {
                 continue;
             };
+            // What the blocks should hash to comes before them, so that each is judged as it comes.
+            if last.replace(piece) != Some(piece) && peer.may_know_hashes(self.cx.now) {
+                let (checks, verifier) = (&mut content.checks, &content.verifier);
+                for request in checks.begin(verifier, piece, id, self.cx.now) {
+                    Message::HashRequest(request).encode(&mut out);
+                }
+            }
             Message::Request(request).encode(&mut out);
             self.cx.requested += request.length as usize;
             peer.requests.push_back(Asked {
@@ -181,17 +189,26 @@ impl Session {
         if let Some(place) = senders.get_mut(number as usize) {
             *place = Some(sender);
         }
+        let mut block = data();
+        let offset = content.lengths.piece_offset(piece) + u64::from(request.begin);
+        if content.padding.touches(offset, request.length) {
+            let mut cleared = BytesMut::from(block);
+            content.padding.clear(offset, &mut cleared);
+            block = cleared.freeze();
+        }
         self.cx.storing += request.length as usize;
         let job = self.cx.add_job(Job::Write {
             torrent: torrent_id,
             length: request.length as usize,
+            piece,
+            number,
         });
         self.cx.outputs.push_back(Output::Write {
             job,
             torrent: torrent_id,
             piece,
             begin: request.begin,
-            data: data(),
+            data: block,
         });
         if completes_piece {
             self.piece_came(torrent_id, piece);

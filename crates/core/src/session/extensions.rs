@@ -7,14 +7,15 @@ use brackish_wire::extension::{
     BK_SIGNAL, ExtendedHandshake, HANDSHAKE_ID, LT_DONTHAVE, UT_METADATA, UT_PEX, UtMetadata,
 };
 use brackish_wire::message::Message;
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::{Info, PieceLayers, Verifier};
 use bytes::{Bytes, BytesMut};
 
 use super::Session;
 use crate::connection::MAX_INCOMING;
 use crate::metadata::{Outcome, PIECE};
+use crate::names::Names;
 use crate::torrent::Torrent;
-use crate::{ConnectionId, Event, TorrentId};
+use crate::{ConnectionId, TorrentId};
 
 /// The id under which peers send us `ut_metadata`.
 const UT_METADATA_ID: u8 = 1;
@@ -166,7 +167,7 @@ impl Session {
         let Some(torrent) = self
             .torrents
             .get_mut(&torrent_id)
-            .filter(|t| t.content.is_none())
+            .filter(|t| t.content.is_none() && t.unready.is_none())
         else {
             return;
         };
@@ -223,11 +224,11 @@ impl Session {
                 self.say_extended(id, extension, &payload);
             }
             UtMetadata::Data { piece, data, .. } => {
-                if torrent.content.is_some() {
+                if torrent.content.is_some() || torrent.unready.is_some() {
                     return;
                 }
-                let hash = torrent.info_hash;
-                match torrent.metadata.received(id, piece, data, hash) {
+                let names = torrent.names;
+                match torrent.metadata.received(id, piece, data, &names) {
                     Outcome::Incomplete => {}
                     Outcome::Complete(info) => self.metadata_complete(torrent_id, info),
                     Outcome::Bad(Some(liar)) => self.ban(torrent_id, liar),
@@ -255,17 +256,25 @@ impl Session {
                 return;
             }
         };
-        self.cx.events.push_back(Event::Metadata {
-            torrent: torrent_id,
-            info: info.clone(),
-        });
+        self.add_names(torrent_id, Names::of_info(&info));
         let private = info.is_private();
-        self.open_content(torrent_id, info);
-        self.read_early(torrent_id);
+        let verifier = Verifier::new(info, PieceLayers::default());
+        if verifier.is_ready() {
+            self.learn_content(torrent_id, verifier);
+        } else {
+            self.begin_content(torrent_id, verifier);
+        }
         if private {
             self.keep_to_trackers(torrent_id);
         }
-        // Whoever joined before can now have the metadata from us.
+        let active = self.torrents.get(&torrent_id).map(|t| t.active.clone());
+        for id in active.unwrap_or_default() {
+            self.ask_layers(id);
+        }
+    }
+
+    /// Whoever joined before there was metadata can now have it from us.
+    pub(super) fn tell_metadata_size(&mut self, torrent_id: TorrentId) {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };

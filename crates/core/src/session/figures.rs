@@ -84,7 +84,11 @@ impl Session {
             url: t.url.clone(),
             status: t.status.clone(),
         };
-        torrent.trackers.iter().map(stats).collect()
+        // A hybrid is announced by both its names; one stands for both.
+        let own = torrent.trackers.iter();
+        own.filter(|tracker| tracker.swarm == torrent.info_hash)
+            .map(stats)
+            .collect()
     }
 
     /// The figures of each web seed of a torrent.

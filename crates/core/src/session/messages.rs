@@ -63,6 +63,9 @@ impl Session {
                 id: extension,
                 payload,
             } => self.heard_extended(id, extension, payload),
+            Message::HashRequest(request) => self.heard_hash_request(id, request),
+            Message::Hashes { request, hashes } => self.heard_hashes(id, &request, hashes),
+            Message::HashReject(request) => self.heard_hash_reject(id, &request),
             Message::Suggest(piece) => self.heard_suggestion(id, piece),
             Message::AllowedFast(piece) => self.heard_allowed(id, piece),
             // Hints that this engine does not follow, and what it does not know.

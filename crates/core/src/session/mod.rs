@@ -3,7 +3,7 @@
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
 //! blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
-//! (BEP 10 and BEP 9), `pex`, `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and
+//! (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`, `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and
 //! `introductions` (signalling by peers), and `tick` (what time brings).
 
 mod connect;
@@ -12,6 +12,7 @@ mod download;
 mod extensions;
 mod fast;
 mod figures;
+mod hashes;
 mod introductions;
 mod messages;
 mod pex;
@@ -27,13 +28,13 @@ mod trackers;
 mod upload;
 mod web_seeds;
 
+pub(crate) use hashes::PeerHashes;
 pub(crate) use suggest::Suggested;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::Verifier;
 use brackish_wire::{Bitfield, BlockRequest, InfoHash, PieceIndex};
 use bytes::Bytes;
 use rand::SeedableRng;
@@ -41,6 +42,7 @@ use rand::rngs::ChaCha8Rng;
 
 use crate::announce::Socket;
 use crate::connection::Connection;
+use crate::names::Names;
 use crate::own_address::OwnAddress;
 use crate::peer_set::{PeerSet, Source};
 use crate::slab::{Key, Slab};
@@ -96,6 +98,8 @@ pub(crate) enum Job {
     Write {
         torrent: TorrentId,
         length: usize,
+        piece: PieceIndex,
+        number: u32,
     },
     Hash {
         torrent: TorrentId,
@@ -113,6 +117,12 @@ pub(crate) enum Job {
         torrent: TorrentId,
         piece: PieceIndex,
         block: u32,
+    },
+    /// Hash a piece whose blocks' hashes a peer wants.
+    HashBlocks {
+        torrent: TorrentId,
+        piece: PieceIndex,
+        connection: ConnectionId,
     },
     Announce {
         torrent: TorrentId,
@@ -162,14 +172,24 @@ impl Session {
         if self.shutting_down {
             return Err(AddTorrentError::ShuttingDown);
         }
-        let (info_hash, name, info) = match add.source {
-            crate::Source::Info(info) => {
-                (info.info_hash(), Some(info.name().to_owned()), Some(info))
+        let (info_hash, names, name, verifier) = match add.source {
+            crate::Source::Info { info, piece_layers } => (
+                info.info_hash(),
+                Names::of_info(&info),
+                Some(info.name().to_owned()),
+                Some(Verifier::new(info, piece_layers)),
+            ),
+            crate::Source::Magnet {
+                info_hash,
+                info_hash_v2,
+                name,
+            } => {
+                let names = Names::of_magnet(info_hash, info_hash_v2);
+                (info_hash, names, name, None)
             }
-            crate::Source::Magnet { info_hash, name } => (info_hash, name, None),
         };
-        if self.by_hash.contains_key(&info_hash) {
-            return Err(AddTorrentError::Duplicate(info_hash));
+        if let Some(known) = names.swarms().find(|hash| self.by_hash.contains_key(hash)) {
+            return Err(AddTorrentError::Duplicate(known));
         }
         let id = TorrentId(self.next_torrent);
         self.next_torrent += 1;
@@ -177,17 +197,19 @@ impl Session {
         if let Some(own) = self.cx.own_address.get() {
             peer_set.set_own(own);
         }
-        let private = info.as_ref().is_some_and(|info| info.is_private());
+        let private = verifier
+            .as_ref()
+            .is_some_and(|known| known.info().is_private());
         for peer in add.peers.into_iter().filter(|_| !private) {
             peer_set.add(peer, Source::User);
         }
-        let torrent = Torrent::new(info_hash, name, add.existing, peer_set, now);
+        let torrent = Torrent::new(info_hash, names, name, add.existing, peer_set, now);
         self.torrents.insert(id, torrent);
-        self.by_hash.insert(info_hash, id);
+        self.by_hash.extend(names.swarms().map(|hash| (hash, id)));
         self.add_trackers(id, add.trackers);
         self.add_web_seeds(id, add.web_seeds);
-        if let Some(info) = info {
-            self.open_content(id, info);
+        if let Some(verifier) = verifier {
+            self.begin_content(id, verifier);
         }
         self.next_tick = Some(now);
         Ok(id)
@@ -295,20 +317,48 @@ impl Session {
         self.next_tick
     }
 
+    /// The dictionary of a torrent is known. Where hashes of its pieces are missing, they come from peers before anything
+    /// else does.
+    fn begin_content(&mut self, id: TorrentId, verifier: Verifier) {
+        if verifier.is_ready() {
+            return self.open_content(id, verifier);
+        }
+        if let Some(torrent) = self.torrents.get_mut(&id) {
+            torrent.name = Some(verifier.info().name().to_owned());
+            torrent.unready = Some(verifier);
+        }
+    }
+
     /// The content of a torrent is known from now on: its store is opened.
-    fn open_content(&mut self, id: TorrentId, info: Arc<Info>) {
+    fn open_content(&mut self, id: TorrentId, verifier: Verifier) {
         let Some(torrent) = self.torrents.get_mut(&id) else {
             return;
         };
+        let (info, piece_layers) = (verifier.info().clone(), verifier.layers().clone());
         torrent.name = Some(info.name().to_owned());
-        torrent.content = Some(Content::new(info.clone(), &mut self.cx.rng));
+        torrent.content = Some(Content::new(verifier, &mut self.cx.rng));
         for seed in &mut torrent.web_seeds {
             seed.has = Bitfield::full(info.lengths().piece_count());
         }
         torrent.state = TorrentState::Checking;
-        self.cx
-            .outputs
-            .push_back(Output::OpenStorage { torrent: id, info });
+        self.cx.outputs.push_back(Output::OpenStorage {
+            torrent: id,
+            info,
+            piece_layers,
+        });
+    }
+
+    /// Names of a torrent became known with its metadata: it takes part in their swarms, too.
+    fn add_names(&mut self, id: TorrentId, names: Names) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        torrent.names = torrent.names.and(names);
+        for swarm in torrent.names.swarms() {
+            // Where the same torrent was added by its other name, that one keeps it.
+            self.by_hash.entry(swarm).or_insert(id);
+        }
+        self.add_swarms(id);
     }
 
     fn leave(&mut self, id: TorrentId) {
@@ -327,7 +377,7 @@ impl Session {
         let Some(torrent) = self.torrents.remove(&id) else {
             return;
         };
-        self.by_hash.remove(&torrent.info_hash);
+        self.by_hash.retain(|_, torrent| *torrent != id);
         if torrent.content.is_some() {
             self.cx
                 .outputs
@@ -346,6 +396,7 @@ impl Session {
             | Job::Hash { torrent, .. }
             | Job::Check { torrent, .. }
             | Job::Doubt { torrent, .. }
+            | Job::HashBlocks { torrent, .. }
             | Job::Examine { torrent, .. } => *torrent == id,
             Job::Serve { connection, .. } => self.connections.get((*connection).into()).is_none(),
             Job::Announce { .. } | Job::Fetch { .. } => false,

@@ -1,8 +1,8 @@
 //! WebRTC connections from offer to open channel. SDPs go by the WebSocket trackers, or by peers
 //! (`introductions`); candidates are gathered before an SDP is sent (no trickle), as all WebTorrent peers expect.
 
-use brackish_wire::PeerId;
 use brackish_wire::tracker::ws::{ClientMessage, OfferId, Sdp};
+use brackish_wire::{InfoHash, PeerId};
 
 use super::Session;
 use crate::announce::SocketState;
@@ -56,17 +56,12 @@ impl Session {
                 offer_id,
             } => {
                 connection.enter(Stage::Connecting, self.cx.now);
-                let to_peer_id = connection.signalled;
+                let (to_peer_id, swarm) = (connection.signalled, connection.swarm);
                 let open = self
                     .sockets
                     .get(&socket)
                     .is_some_and(|socket| socket.state == SocketState::Open);
-                let info_hash = self
-                    .torrents
-                    .get(&torrent_id)
-                    .map(|torrent| torrent.info_hash);
-                let (Some(to_peer_id), Some(info_hash), true) = (to_peer_id, info_hash, open)
-                else {
+                let (Some(to_peer_id), Some(info_hash), true) = (to_peer_id, swarm, open) else {
                     return self.close(
                         id,
                         DisconnectReason::Remote("the tracker is gone".to_owned()),
@@ -92,7 +87,7 @@ impl Session {
     pub(super) fn offered(
         &mut self,
         socket: SocketId,
-        torrent_id: TorrentId,
+        (torrent_id, swarm): (TorrentId, InfoHash),
         peer_id: PeerId,
         offer_id: OfferId,
         sdp: String,
@@ -105,7 +100,11 @@ impl Session {
             return;
         }
         if self.make_room_for_offer(torrent_id) {
-            self.make_answer(torrent_id, peer_id, Carrier::Tracker(socket), offer_id, sdp);
+            let by = Carrier::Tracker(socket);
+            let id = self.make_answer(torrent_id, peer_id, by, offer_id, sdp);
+            if let Some(connection) = self.connections.get_mut(id.into()) {
+                connection.swarm = Some(swarm);
+            }
         }
     }
 
@@ -133,7 +132,7 @@ impl Session {
         by: Carrier,
         offer_id: OfferId,
         offer: String,
-    ) {
+    ) -> ConnectionId {
         let stage = Stage::Answering { by, offer_id };
         let mut connection = Connection::new(Via::WebRtc, false, stage, self.cx.now);
         connection.torrent = Some(torrent_id);
@@ -147,6 +146,7 @@ impl Session {
             connection: id,
             offer,
         });
+        id
     }
 
     /// A peer answered an offer of ours.

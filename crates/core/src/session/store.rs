@@ -1,12 +1,14 @@
 //! Jobs of the store and what their ends mean: pieces verified or failed, data checked at the
 //! start, bad blocks traced to their senders.
 
-use brackish_wire::PieceIndex;
+use brackish_wire::merkle::Hash;
+use brackish_wire::metainfo::Verdict;
+use brackish_wire::{PieceHash, PieceIndex};
 use bytes::Bytes;
 use sha1::{Digest as _, Sha1};
 
 use super::{Job, Session};
-use crate::blame::{Digest, Evidence};
+use crate::blame::{Digest, Evidence, digest_of};
 use crate::torrent::Examination;
 use crate::{
     ConnectionId, Event, Existing, JobId, Output, Presence, StorageError, TorrentId, TorrentState,
@@ -113,13 +115,21 @@ impl Session {
         }
     }
 
-    pub(super) fn block_written(&mut self, job: JobId, result: Result<(), StorageError>) {
-        let Some(Job::Write { torrent, length }) = self.cx.take_job(job) else {
+    pub(super) fn block_written(&mut self, job: JobId, result: Result<Option<Hash>, StorageError>) {
+        let Some(Job::Write {
+            torrent,
+            length,
+            piece,
+            number,
+        }) = self.cx.take_job(job)
+        else {
             return;
         };
         self.cx.storing = self.cx.storing.saturating_sub(length);
-        if let Err(error) = result {
-            return self.fail_torrent(torrent, error);
+        match result {
+            Ok(Some(hash)) => self.block_stored(torrent, piece, number, hash),
+            Ok(None) => {}
+            Err(error) => return self.fail_torrent(torrent, error),
         }
         // Half-empty, so that it does not start and stop at each block.
         if self.cx.held_back && self.cx.storing <= self.cx.config.store_budget / 2 {
@@ -131,14 +141,19 @@ impl Session {
         }
     }
 
-    pub(super) fn piece_hashed(&mut self, job: JobId, result: Result<[u8; 20], StorageError>) {
+    pub(super) fn piece_hashed(&mut self, job: JobId, result: Result<PieceHash, StorageError>) {
         match self.cx.take_job(job) {
             Some(Job::Doubt { torrent, piece }) => self.doubt_over(torrent, piece, result),
             Some(Job::Check { torrent, piece }) => self.piece_checked(torrent, piece, result),
             Some(Job::Hash { torrent, piece }) => match result {
-                Ok(hash) => self.piece_complete(torrent, piece, hash),
+                Ok(hash) => self.piece_complete(torrent, piece, job, &hash),
                 Err(error) => self.fail_torrent(torrent, error),
             },
+            Some(Job::HashBlocks {
+                torrent,
+                piece,
+                connection,
+            }) => self.blocks_hashed(torrent, piece, connection, result),
             _ => {}
         }
     }
@@ -147,7 +162,7 @@ impl Session {
         &mut self,
         id: TorrentId,
         piece: PieceIndex,
-        result: Result<[u8; 20], StorageError>,
+        result: Result<PieceHash, StorageError>,
     ) {
         let Some(content) = self.torrents.get_mut(&id).and_then(|t| t.content.as_mut()) else {
             return;
@@ -155,31 +170,42 @@ impl Session {
         content.checking = content.checking.saturating_sub(1);
         content.checked += 1;
         // A piece that cannot be read is one that is not there.
-        if result.is_ok_and(|hash| hash == *content.info.piece_hash(piece)) {
-            self.piece_verified(id, piece);
+        match result.map(|hash| content.verifier.judge(piece, &hash)) {
+            Ok(Verdict::Good) => self.piece_verified(id, piece),
+            Ok(Verdict::Inconsistent) => return self.inconsistent(id, piece),
+            Ok(Verdict::Bad) | Err(_) => {}
         }
         self.check_next(id);
     }
 
     /// Every block of a piece came and was hashed.
-    fn piece_complete(&mut self, id: TorrentId, piece: PieceIndex, hash: [u8; 20]) {
+    fn piece_complete(&mut self, id: TorrentId, piece: PieceIndex, job: JobId, hash: &PieceHash) {
         let Some(torrent) = self.torrents.get_mut(&id) else {
             return;
         };
         let Some(content) = torrent.content.as_mut() else {
             return;
         };
-        let senders = content.senders.remove(&piece.get()).unwrap_or_default();
-        if torrent.state == TorrentState::Failed && hash != *content.info.piece_hash(piece) {
-            // Blocks that could not be written say nothing about who sent them.
+        // A block of it may have been found wrong meanwhile, and be on its way anew.
+        if content.hashing.get(&piece.get()) != Some(&job) {
             return;
         }
-        if hash == *content.info.piece_hash(piece) {
-            if content.blame.is_open(piece) {
-                self.examine(id, piece, None);
+        content.hashing.remove(&piece.get());
+        let senders = content.senders.remove(&piece.get()).unwrap_or_default();
+        match content.verifier.judge(piece, hash) {
+            Verdict::Good => {
+                content.trees.keep_blocks(piece, hash.blocks.clone());
+                if content.blame.is_open(piece) {
+                    self.examine(id, piece, None, &hash.blocks);
+                }
+                return self.piece_verified(id, piece);
             }
-            return self.piece_verified(id, piece);
+            // Blocks that could not be written say nothing about who sent them.
+            Verdict::Bad | Verdict::Inconsistent if torrent.state == TorrentState::Failed => return,
+            Verdict::Inconsistent => return self.inconsistent(id, piece),
+            Verdict::Bad => {}
         }
+        content.checks.restart(piece);
         torrent.wasted += u64::from(content.lengths.piece_size(piece));
         self.cx.events.push_back(Event::PieceFailed {
             torrent: id,
@@ -195,8 +221,18 @@ impl Session {
             self.fill_all(id);
         } else {
             content.picker.freeze(piece);
-            self.examine(id, piece, Some(senders));
+            self.examine(id, piece, Some(senders), &hash.blocks);
         }
+    }
+
+    /// A hybrid torrent's versions say different things of a piece (BEP 52): who follows one would ban who follows the
+    /// other, and there is no telling which was meant.
+    fn inconsistent(&mut self, id: TorrentId, piece: PieceIndex) {
+        let error = StorageError::Failed {
+            place: format!("piece {piece}"),
+            reason: "the torrent's versions 1 and 2 do not describe the same data".to_owned(),
+        };
+        self.fail_torrent(id, error);
     }
 
     fn piece_verified(&mut self, id: TorrentId, piece: PieceIndex) {
@@ -207,6 +243,7 @@ impl Session {
             return;
         };
         content.picker.verified(piece);
+        content.checks.end(piece);
         if !content.verified.set(piece.get()) {
             return;
         }
@@ -237,22 +274,30 @@ impl Session {
         }
     }
 
-    /// Has the blocks of a piece read back: of a bad one with its senders, of a good one without.
+    /// Compares the blocks of a piece: of a bad one, with its senders, or a good one, without. In version 2 their hashes
+    /// are known; else the blocks are read back.
     fn examine(
         &mut self,
         id: TorrentId,
         piece: PieceIndex,
         senders: Option<Vec<Option<ConnectionId>>>,
+        hashes: &[Hash],
     ) {
         let Some(content) = self.torrents.get_mut(&id).and_then(|t| t.content.as_mut()) else {
             return;
         };
         let count = content.lengths.block_count(piece);
-        let examination = Examination {
-            digests: vec![None; count as usize],
-            missing: count as usize,
+        let known = hashes.iter().map(|hash| Some(digest_of(hash)));
+        let mut examination = Examination {
+            digests: known.collect(),
+            missing: 0,
             senders,
         };
+        if !hashes.is_empty() {
+            return self.compare(id, piece, examination);
+        }
+        examination.digests = vec![None; count as usize];
+        examination.missing = count as usize;
         content.examinations.insert(piece.get(), examination);
         for number in 0..count {
             let Some(block) = content.lengths.block(piece, number) else {
@@ -287,7 +332,14 @@ impl Session {
         if examination.missing > 0 {
             return;
         }
-        let Some(examination) = content.examinations.remove(&piece.get()) else {
+        if let Some(examination) = content.examinations.remove(&piece.get()) {
+            self.compare(id, piece, examination);
+        }
+    }
+
+    /// What the blocks of a piece say of their senders.
+    fn compare(&mut self, id: TorrentId, piece: PieceIndex, examination: Examination) {
+        let Some(content) = self.torrents.get_mut(&id).and_then(|t| t.content.as_mut()) else {
             return;
         };
         let Some(senders) = examination.senders else {

@@ -35,6 +35,13 @@ impl Session {
 
     fn hash_piece(&mut self, torrent: TorrentId, piece: PieceIndex) {
         let job = self.cx.add_job(Job::Hash { torrent, piece });
+        if let Some(content) = self
+            .torrents
+            .get_mut(&torrent)
+            .and_then(|torrent| torrent.content.as_mut())
+        {
+            content.hashing.insert(piece.get(), job);
+        }
         self.cx.outputs.push_back(Output::Hash {
             job,
             torrent,
@@ -53,7 +60,7 @@ impl Session {
             return;
         };
         let mut due = Vec::new();
-        let (senders, blame, lengths) = (&content.senders, &content.blame, content.lengths);
+        let (senders, blame, lengths) = (&content.senders, &content.blame, &content.lengths);
         content.parked.retain(|piece, since| {
             let mut senders = senders.get(piece).into_iter().flatten().flatten();
             let wait =
@@ -87,7 +94,12 @@ impl Session {
             }
             let of_liar = senders.iter_mut().zip(0..);
             for (sender, number) in of_liar.filter(|(sender, _)| **sender == Some(liar)) {
+                // What is known to be right stays, whoever sent it.
+                if content.checks.is_right(piece, number) {
+                    continue;
+                }
                 *sender = None;
+                content.checks.lost(piece, number);
                 content.picker.discard(piece, number);
                 content.parked.remove(index);
             }

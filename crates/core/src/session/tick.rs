@@ -145,6 +145,7 @@ impl Session {
                 self.say(id, &Message::KeepAlive);
             }
             self.ask_metadata(id);
+            self.ask_layers(id);
             self.fill(id);
         }
     }

@@ -5,8 +5,11 @@
 //! is in use, since trackers in different tiers rarely know of each other's peers; and web trackers
 //! and the others do not stand in for each other, since they lead to different peers.
 //!
+//! A hybrid torrent (BEP 52) is announced by each of its names, and the order is kept for each.
+//!
 //! A private torrent (BEP 27) uses one tracker at a time: the next tier only when the first fails.
 
+use brackish_wire::InfoHash;
 use rand::seq::SliceRandom;
 
 use super::Session;
@@ -23,14 +26,14 @@ impl Session {
         let Some(torrent) = self.torrents.get(&id) else {
             return Vec::new();
         };
-        let mut groups: Vec<((usize, bool), Turn, usize)> = Vec::new();
+        let mut groups: Vec<((InfoHash, usize, bool), Turn, usize)> = Vec::new();
         for (index, tracker) in torrent.trackers.iter().enumerate() {
             let tier = if torrent.is_private() {
                 0
             } else {
                 tracker.tier
             };
-            let group = (tier, tracker.socket.is_some());
+            let group = (tracker.swarm, tier, tracker.socket.is_some());
             let turn = self.turn(tracker);
             match groups.iter_mut().find(|(known, ..)| *known == group) {
                 Some(first) if turn < first.1 => *first = (group, turn, index),
@@ -81,10 +84,12 @@ pub(super) fn shuffled<R: rand::Rng>(
 
 /// A tracker answered: it comes to the front of its tier.
 pub(super) fn promote(trackers: &mut [Tracker], index: usize) {
-    let Some(tier) = trackers.get(index).map(|tracker| tracker.tier) else {
+    let Some((tier, swarm)) = trackers.get(index).map(|t| (t.tier, t.swarm)) else {
         return;
     };
-    let of_tier = trackers.iter().filter(|tracker| tracker.tier == tier);
+    let of_tier = trackers
+        .iter()
+        .filter(|tracker| tracker.tier == tier && tracker.swarm == swarm);
     let front = of_tier.map(|tracker| tracker.place).min().unwrap_or(0);
     if let Some(tracker) = trackers.get_mut(index)
         && tracker.place > front

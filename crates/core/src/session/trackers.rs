@@ -1,6 +1,7 @@
 //! Announces: to HTTP and UDP trackers as jobs of the driver, to WebSocket trackers as messages on
 //! sockets that the torrents share.
 
+use brackish_wire::InfoHash;
 use brackish_wire::tracker::ws::{ClientMessage, Offer, OfferId, Sdp, ServerMessage};
 use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse, Event as AnnounceEvent};
 use rand::RngExt;
@@ -40,14 +41,37 @@ impl Session {
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 return;
             };
+            let swarm = torrent.info_hash;
             if torrent.trackers.len() < MAX_TRACKERS
                 && !torrent.trackers.iter().any(|t| t.url == url)
             {
-                let mut tracker = Tracker::new(url, socket, self.cx.now);
+                let mut tracker = Tracker::new(url, swarm, socket, self.cx.now);
                 tracker.tier = tier;
                 tracker.place = torrent.trackers.len() as i32;
                 torrent.trackers.push(tracker);
             }
+        }
+        self.add_swarms(id);
+    }
+
+    /// Announces a torrent by each name that it has.
+    pub(super) fn add_swarms(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        let known = torrent.info_hash;
+        for swarm in torrent.names.swarms().filter(|swarm| *swarm != known) {
+            if torrent
+                .trackers
+                .iter()
+                .any(|tracker| tracker.swarm == swarm)
+            {
+                continue;
+            }
+            let same = torrent.trackers.iter().filter(|t| t.swarm == known);
+            let more = same.map(|tracker| tracker.of_swarm(swarm, self.cx.now));
+            let more: Vec<Tracker> = more.collect();
+            torrent.trackers.extend(more);
         }
     }
 
@@ -122,10 +146,15 @@ impl Session {
         }
     }
 
-    fn request(&mut self, id: TorrentId, event: AnnounceEvent) -> Option<AnnounceRequest> {
+    fn request(
+        &mut self,
+        id: TorrentId,
+        swarm: InfoHash,
+        event: AnnounceEvent,
+    ) -> Option<AnnounceRequest> {
         let torrent = self.torrents.get(&id)?;
         Some(AnnounceRequest {
-            info_hash: torrent.info_hash,
+            info_hash: swarm,
             peer_id: self.cx.config.peer_id,
             port: self.cx.config.listen_port.unwrap_or(0),
             uploaded: torrent.up.total(),
@@ -145,8 +174,8 @@ impl Session {
         let Some(tracker) = self.torrents.get(&id).and_then(|t| t.trackers.get(index)) else {
             return;
         };
-        let event = tracker.event();
-        let Some(request) = self.request(id, event) else {
+        let (event, swarm) = (tracker.event(), tracker.swarm);
+        let Some(request) = self.request(id, swarm, event) else {
             return;
         };
         let job = self.cx.add_job(Job::Announce {
@@ -202,7 +231,7 @@ impl Session {
         tracker.told();
         tracker.answered(Some(response.interval), self.cx.now);
         tracker.tracker_id = response.tracker_id.or(tracker.tracker_id.take());
-        let url = tracker.url.clone();
+        let (url, swarm) = (tracker.url.clone(), tracker.swarm);
         if let Some(warning) = response.warning {
             self.cx.events.push_back(Event::TrackerFailed {
                 torrent: id,
@@ -217,8 +246,12 @@ impl Session {
             complete: response.complete,
             incomplete: response.incomplete,
         });
+        let of_v2 = torrent.names.v2_swarm() == Some(swarm);
         for peer in response.peers {
-            torrent.peer_set.add(peer, Source::Tracker);
+            match of_v2 {
+                true => torrent.peer_set.add_of_v2(peer),
+                false => torrent.peer_set.add(peer, Source::Tracker),
+            }
         }
         self.dial(id);
     }
@@ -246,7 +279,7 @@ impl Session {
         let Some(batch) = tracker.batch.take() else {
             return;
         };
-        let event = tracker.event();
+        let (event, swarm) = (tracker.event(), tracker.swarm);
         tracker.telling(event);
         tracker.told();
         tracker.next = now + tracker.interval;
@@ -259,7 +292,7 @@ impl Session {
             }
         }
         let text = loop {
-            let text = self.announcement(id, event, &offers);
+            let text = self.announcement(id, swarm, event, &offers);
             if text.len() <= MAX_FRAME || offers.is_empty() {
                 break text;
             }
@@ -285,6 +318,7 @@ impl Session {
     fn announcement(
         &self,
         id: TorrentId,
+        swarm: InfoHash,
         event: AnnounceEvent,
         offers: &[(ConnectionId, OfferId, String)],
     ) -> String {
@@ -299,7 +333,7 @@ impl Session {
             })
             .collect();
         ClientMessage::Announce {
-            info_hash: torrent.info_hash,
+            info_hash: swarm,
             peer_id: self.cx.config.peer_id,
             numwant: Some(offers.len() as u32),
             uploaded: torrent.up.total(),
@@ -317,9 +351,15 @@ impl Session {
         let count = self
             .room_for_connections(id)
             .min(self.cx.config.offers_per_announce);
+        let tracker = self.torrents.get(&id).and_then(|t| t.trackers.get(index));
+        let swarm = tracker.map(|tracker| tracker.swarm);
         let mut offers = Vec::new();
         for _ in 0..count {
-            offers.push(self.make_offer(id));
+            let offer = self.make_offer(id);
+            if let Some(connection) = self.connections.get_mut(offer.into()) {
+                connection.swarm = swarm;
+            }
+            offers.push(offer);
         }
         let batch = Batch::new(offers, self.cx.now);
         if let Some(tracker) = self
@@ -371,12 +411,13 @@ impl Session {
             .map(|tracker| {
                 (
                     tracker.url.clone(),
+                    tracker.swarm,
                     tracker.socket,
                     tracker.tracker_id.clone(),
                 )
             })
             .collect();
-        for (url, socket, tracker_id) in told {
+        for (url, swarm, socket, tracker_id) in told {
             match socket {
                 Some(socket) => {
                     if self
@@ -384,14 +425,14 @@ impl Session {
                         .get(&socket)
                         .is_some_and(|socket| socket.state == SocketState::Open)
                     {
-                        let text = self.announcement(id, AnnounceEvent::Stopped, &[]);
+                        let text = self.announcement(id, swarm, AnnounceEvent::Stopped, &[]);
                         self.cx
                             .outputs
                             .push_back(Output::SendSocket { socket, text });
                     }
                 }
                 None => {
-                    let Some(request) = self.request(id, AnnounceEvent::Stopped) else {
+                    let Some(request) = self.request(id, swarm, AnnounceEvent::Stopped) else {
                         continue;
                     };
                     let job = self.cx.add_job(Job::Announce {
@@ -465,9 +506,10 @@ impl Session {
                 let Some(torrent_id) = self.by_hash.get(&info_hash).copied() else {
                     return;
                 };
-                self.answered(id, torrent_id, interval, complete, incomplete);
+                let place = (torrent_id, id, info_hash);
+                self.answered(place, interval, complete, incomplete);
                 if let Some(warning) = warning {
-                    self.tracker_said(id, torrent_id, warning.into_owned());
+                    self.tracker_said(place, warning.into_owned());
                 }
             }
             ServerMessage::Offer {
@@ -477,7 +519,8 @@ impl Session {
                 sdp,
             } => {
                 if let Some(torrent) = self.by_hash.get(&info_hash).copied() {
-                    self.offered(id, torrent, peer_id, offer_id, sdp.text().into_owned());
+                    let sdp = sdp.text().into_owned();
+                    self.offered(id, (torrent, info_hash), peer_id, offer_id, sdp);
                 }
             }
             ServerMessage::Answer {
@@ -494,10 +537,15 @@ impl Session {
                 let named = info_hash.and_then(|hash| self.by_hash.get(&hash).copied());
                 let torrents = named.map_or_else(|| self.torrents_on(id), |torrent| vec![torrent]);
                 for torrent in torrents {
-                    if let Some(tracker) = self.tracker_on(torrent, id) {
+                    let swarm = self.torrents.get(&torrent).map(|t| t.info_hash);
+                    let Some(swarm) = info_hash.or(swarm) else {
+                        continue;
+                    };
+                    let place = (torrent, id, swarm);
+                    if let Some(tracker) = self.tracker_on(place) {
                         tracker.status = TrackerStatus::Failed(reason.clone().into_owned());
                     }
-                    self.tracker_said(id, torrent, reason.clone().into_owned());
+                    self.tracker_said(place, reason.clone().into_owned());
                 }
             }
             ServerMessage::Scrape { .. } => {}
@@ -506,21 +554,21 @@ impl Session {
 
     fn answered(
         &mut self,
-        socket: SocketId,
-        id: TorrentId,
+        place: (TorrentId, SocketId, InfoHash),
         interval: Option<u32>,
         complete: Option<u32>,
         incomplete: Option<u32>,
     ) {
         let now = self.cx.now;
         let jitter = self.cx.rng.random_range(0.9..1.1);
+        let id = place.0;
         let Some(torrent) = self.torrents.get(&id) else {
             return;
         };
         let peers = torrent.active.len();
         let known = u64::from(complete.unwrap_or(0)) + u64::from(incomplete.unwrap_or(0));
         let wants_more = peers < FEW_PEERS && !torrent.is_complete() && known > peers as u64 + 1;
-        let Some(tracker) = self.tracker_on(id, socket) else {
+        let Some(tracker) = self.tracker_on(place) else {
             return;
         };
         tracker.answered(interval, now);
@@ -530,7 +578,7 @@ impl Session {
             let index = torrent
                 .trackers
                 .iter()
-                .position(|t| t.socket == Some(socket));
+                .position(|t| t.socket == Some(place.1) && t.swarm == place.2);
             tiers::promote(&mut torrent.trackers, index.unwrap_or(usize::MAX));
         }
         self.cx.events.push_back(Event::TrackerAnnounced {
@@ -553,10 +601,11 @@ impl Session {
         }
     }
 
-    fn tracker_said(&mut self, socket: SocketId, id: TorrentId, reason: String) {
-        let Some(tracker) = self.tracker_on(id, socket) else {
+    fn tracker_said(&mut self, place: (TorrentId, SocketId, InfoHash), reason: String) {
+        let Some(tracker) = self.tracker_on(place) else {
             return;
         };
+        let id = place.0;
         let url = tracker.url.clone();
         self.cx.events.push_back(Event::TrackerFailed {
             torrent: id,
@@ -565,12 +614,16 @@ impl Session {
         });
     }
 
-    fn tracker_on(&mut self, id: TorrentId, socket: SocketId) -> Option<&mut Tracker> {
+    /// A torrent's tracker at the other end of a socket, for one of the torrent's swarms.
+    fn tracker_on(
+        &mut self,
+        (id, socket, swarm): (TorrentId, SocketId, InfoHash),
+    ) -> Option<&mut Tracker> {
         self.torrents
             .get_mut(&id)?
             .trackers
             .iter_mut()
-            .find(|tracker| tracker.socket == Some(socket))
+            .find(|tracker| tracker.socket == Some(socket) && tracker.swarm == swarm)
     }
 
     fn torrents_on(&self, socket: SocketId) -> Vec<TorrentId> {

@@ -55,6 +55,7 @@ impl Session {
 
     /// Reads blocks for a peer as far as its credit goes.
     pub(super) fn serve(&mut self, id: ConnectionId) {
+        self.serve_hashes(id);
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
         };
@@ -74,6 +75,16 @@ impl Session {
             let Some(piece) = content.lengths.piece(request.piece) else {
                 continue;
             };
+            let offset = content.lengths.piece_offset(piece) + u64::from(request.begin);
+            if content.padding.covers(offset, request.length) {
+                // Who asks for padding gets it, though no store has it.
+                let header = piece_header(request.piece, request.begin, request.length);
+                let header = Bytes::copy_from_slice(&header);
+                self.cx.transmit(id, connection, header);
+                let zeros = Bytes::from(vec![0; request.length as usize]);
+                self.cx.transmit(id, connection, zeros);
+                continue;
+            }
             let job = self.cx.add_job(Job::Serve {
                 connection: id,
                 request,

@@ -129,7 +129,7 @@ impl Session {
             let Some(run) = seed.runs.get_mut(index) else {
                 return;
             };
-            match run.next(&content.info, content.lengths) {
+            match run.next(&content.info, content.lengths.lengths()) {
                 Next::End => {
                     let run = seed.runs.remove(index);
                     self.abandon(torrent_id, at, run);
@@ -280,7 +280,7 @@ impl Session {
             Verdict::Useless => return self.drop_web_seed_after(torrent_id, at, run, reason),
             Verdict::LacksFile => {
                 if let Some(fetch) = &run.fetch {
-                    seed.lacks(fetch.file, &content.info, content.lengths);
+                    seed.lacks(fetch.file, &content.info, content.lengths.lengths());
                     if let Some(file) = content.info.files().get(fetch.file) {
                         reason = format!("{}: {reason}", file.path.join("/"));
                     }

@@ -11,15 +11,19 @@ use brackish_core::{
     AddTorrent, Config, ConnectionId, Event, Existing, Input, Output, Presence, Session, Source,
     Timestamp, TorrentId, Via,
 };
+use brackish_wire::merkle::{Hash, HashRequest};
 use brackish_wire::message::{Decoder, HANDSHAKE_LENGTH, Handshake, Message, Reserved};
-use brackish_wire::metainfo::{Info, InfoBuilder};
-use brackish_wire::{BLOCK_LENGTH, BlockRequest, Lengths, PeerId};
+use brackish_wire::metainfo::{FileKind, Info, InfoBuilder, PieceLayers};
+use brackish_wire::{
+    BLOCK_LENGTH, BlockRequest, InfoHash, Lengths, PeerId, PieceHash, PieceHashers, PieceIndex,
+};
 use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
 
 /// A torrent, its bytes known.
 pub struct Torrent {
     pub info: Arc<Info>,
+    pub piece_layers: PieceLayers,
     pub bytes: Vec<u8>,
 }
 
@@ -37,13 +41,21 @@ fn hashes(bytes: &[u8], lengths: Lengths) -> Vec<[u8; 20]> {
         .collect()
 }
 
+/// The hash of a piece of a torrent that has these bytes.
+fn hash(hashers: &PieceHashers, bytes: &[u8], piece: PieceIndex) -> PieceHash {
+    let begin = hashers.layout().piece_offset(piece) as usize;
+    let size = hashers.layout().piece_size(piece) as usize;
+    let mut hasher = hashers.hasher(piece);
+    hasher.update(&bytes[begin..begin + size]);
+    hasher.finish()
+}
+
 impl Torrent {
     pub fn single(length: u64, piece_length: u32) -> Self {
         let bytes = pattern(length);
         let builder = InfoBuilder::single_file("file.bin", length, piece_length);
         let info = builder.build(&hashes(&bytes, builder.lengths().unwrap()));
-        let info = Arc::new(info.unwrap());
-        Self { info, bytes }
+        Self::v1(info.unwrap(), bytes)
     }
 
     pub fn folder(files: &[(&str, u64)], piece_length: u32) -> Self {
@@ -54,8 +66,7 @@ impl Torrent {
             .map(|(path, length)| (path.split('/').map(str::to_owned).collect(), *length));
         let builder = InfoBuilder::multi_file("folder", files.collect(), piece_length);
         let info = builder.build(&hashes(&bytes, builder.lengths().unwrap()));
-        let info = Arc::new(info.unwrap());
-        Self { info, bytes }
+        Self::v1(info.unwrap(), bytes)
     }
 
     /// Files `a` and `b`, the first padded to a whole piece (BEP 47).
@@ -74,8 +85,47 @@ impl Torrent {
         .into_bytes();
         raw.extend(hashes);
         raw.push(b'e');
-        let info = Arc::new(Info::from_bytes(raw.into()).unwrap());
-        Self { info, bytes }
+        Self::v1(Info::from_bytes(raw.into()).unwrap(), bytes)
+    }
+
+    fn v1(info: Info, bytes: Vec<u8>) -> Self {
+        Self {
+            info: Arc::new(info),
+            piece_layers: PieceLayers::default(),
+            bytes,
+        }
+    }
+
+    /// The same files in version 2 alone, or as a hybrid; in the bytes there is padding between them.
+    pub fn version_2(files: &[(&str, u64)], piece_length: u32, hybrid: bool) -> Self {
+        let files = files
+            .iter()
+            .map(|(path, length)| (path.split('/').map(str::to_owned).collect(), *length));
+        let builder = InfoBuilder::multi_file("folder", files.collect(), piece_length);
+        let builder = match hybrid {
+            true => builder.hybrid().unwrap(),
+            false => builder.v2_only().unwrap(),
+        };
+        let mut bytes = Vec::new();
+        for file in builder.files() {
+            let salt = file.offset as u8;
+            match file.kind {
+                FileKind::Padding => bytes.resize(bytes.len() + file.length as usize, 0),
+                _ => bytes.extend(pattern(file.length).iter().map(|byte| byte ^ salt)),
+            }
+        }
+        let hashers = builder.piece_hashers();
+        let hashes: Vec<PieceHash> = hashers
+            .layout()
+            .pieces()
+            .map(|piece| hash(&hashers, &bytes, piece))
+            .collect();
+        let (info, piece_layers) = builder.build(&hashes).unwrap();
+        Self {
+            info: Arc::new(info),
+            piece_layers,
+            bytes,
+        }
     }
 
     pub fn block(&self, request: BlockRequest) -> Vec<u8> {
@@ -112,7 +162,10 @@ impl Bench {
         let now = Timestamp::from_micros(1_000_000);
         let mut session = Session::new(config, [3; 32], now);
         let add = AddTorrent {
-            source: Source::Info(content.info.clone()),
+            source: Source::Info {
+                info: content.info.clone(),
+                piece_layers: content.piece_layers.clone(),
+            },
             trackers: Vec::new(),
             web_seeds: web_seeds.iter().map(|url| (*url).to_owned()).collect(),
             peers: Vec::new(),
@@ -216,14 +269,14 @@ impl Bench {
                 ..
             } => {
                 self.stored[place(piece, begin, data.len())].copy_from_slice(&data);
+                let mut hasher = self.content.info.piece_hashers().hasher(piece);
                 Input::BlockWritten {
                     job,
-                    result: Ok(()),
+                    result: Ok(hasher.block(begin, &data)),
                 }
             }
             Output::Hash { job, piece, .. } => {
-                let range = place(piece, 0, lengths.piece_size(piece) as usize);
-                let hash = Sha1::digest(&self.stored[range]).into();
+                let hash = hash(&self.content.info.piece_hashers(), &self.stored, piece);
                 Input::PieceHashed {
                     job,
                     result: Ok(hash),
@@ -263,6 +316,8 @@ pub struct ScriptedPeer {
     pub connection: ConnectionId,
     decoder: Decoder,
     shaken: bool,
+    /// The name of the torrent in the session's handshake, once that was heard.
+    pub swarm: Option<InfoHash>,
 }
 
 /// What the session said, as a test wants to compare it.
@@ -280,6 +335,9 @@ pub enum Said {
     Cancel(BlockRequest),
     Reject(BlockRequest),
     Piece(BlockRequest, Vec<u8>),
+    HashRequest(HashRequest),
+    Hashes(HashRequest, Vec<Hash>),
+    HashReject(HashRequest),
     Other,
 }
 
@@ -296,9 +354,30 @@ impl ScriptedPeer {
 
     /// None where the address is refused.
     pub fn try_connect(bench: &mut Bench, id: PeerId, ip: [u8; 4]) -> Option<Self> {
+        let reserved = Reserved::NONE.with_extension_protocol().with_fast();
+        Self::shake(bench, id, ip, bench.content.info.info_hash(), reserved)
+    }
+
+    /// Connects by this name of the torrent; `v2` says that it speaks version 2.
+    pub fn connect_by(bench: &mut Bench, number: u8, swarm: InfoHash, v2: bool) -> Self {
+        let mut reserved = Reserved::NONE.with_fast();
+        if v2 {
+            reserved = reserved.with_v2();
+        }
+        let (id, ip) = (PeerId([number; 20]), [10, 0, 0, number]);
+        Self::shake(bench, id, ip, swarm, reserved).expect("the session takes it")
+    }
+
+    fn shake(
+        bench: &mut Bench,
+        id: PeerId,
+        ip: [u8; 4],
+        info_hash: InfoHash,
+        reserved: Reserved,
+    ) -> Option<Self> {
         let handshake = Handshake {
-            reserved: Reserved::NONE.with_extension_protocol().with_fast(),
-            info_hash: bench.content.info.info_hash(),
+            reserved,
+            info_hash,
             peer_id: id,
         };
         Self::connect_with(bench, &handshake, ip)
@@ -319,6 +398,7 @@ impl ScriptedPeer {
             connection,
             decoder: Decoder::new(1 << 20),
             shaken: false,
+            swarm: None,
         })
     }
 
@@ -358,6 +438,8 @@ impl ScriptedPeer {
                     bytes += data.len();
                     let mut data = &data[..];
                     if !self.shaken {
+                        let handshake = Handshake::decode(data).unwrap();
+                        self.swarm = handshake.map(|handshake| handshake.info_hash);
                         data = &data[HANDSHAKE_LENGTH..];
                         self.shaken = true;
                     }
@@ -417,6 +499,9 @@ fn read(message: Message<'_>) -> Said {
             },
             data.to_vec(),
         ),
+        Message::HashRequest(request) => Said::HashRequest(request),
+        Message::Hashes { request, hashes } => Said::Hashes(request, hashes.to_vec()),
+        Message::HashReject(request) => Said::HashReject(request),
         _ => Said::Other,
     }
 }

@@ -11,8 +11,8 @@ use brackish_core::{
 };
 use brackish_wire::extension::{ExtendedHandshake, HANDSHAKE_ID};
 use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Message, Reserved};
-use brackish_wire::metainfo::{Info, InfoBuilder};
-use brackish_wire::{BLOCK_LENGTH, BlockRequest, PeerId};
+use brackish_wire::metainfo::{Info, InfoBuilder, PieceLayers};
+use brackish_wire::{BLOCK_LENGTH, BlockRequest, PeerId, PieceHash};
 use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
 
@@ -111,10 +111,14 @@ impl Bench {
         let source = if setup.magnet {
             Source::Magnet {
                 info_hash: info.info_hash(),
+                info_hash_v2: None,
                 name: None,
             }
         } else {
-            Source::Info(info.clone())
+            Source::Info {
+                info: info.clone(),
+                piece_layers: PieceLayers::default(),
+            }
         };
         let add = AddTorrent {
             source,
@@ -354,11 +358,14 @@ impl Bench {
                 }),
                 Output::Write { job, .. } => Some(Input::BlockWritten {
                     job,
-                    result: Ok(()),
+                    result: Ok(None),
                 }),
                 Output::Hash { job, piece, .. } => {
                     let whole = self.read(piece.get(), 0, PIECE);
-                    let result = whole.map(|data| Sha1::digest(&data).into());
+                    let result = whole.map(|data| PieceHash {
+                        sha1: Some(Sha1::digest(&data).into()),
+                        blocks: Vec::new(),
+                    });
                     Some(Input::PieceHashed { job, result })
                 }
                 other => {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{ConnectionId, Input, JobId, Output, SocketId, TorrentId};
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::Verifier;
 use brackish_wire::tracker::AnnounceRequest;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -96,7 +96,11 @@ impl Driver {
                 Some(Link::Rtc(link)) => link.close(),
                 None => {}
             },
-            Output::OpenStorage { torrent, info } => self.open_storage(torrent, info),
+            Output::OpenStorage {
+                torrent,
+                info,
+                piece_layers,
+            } => self.open_storage(torrent, Verifier::new(info, piece_layers)),
             Output::CloseStorage { torrent } => {
                 if let Some(files) = self
                     .torrents
@@ -148,17 +152,17 @@ impl Driver {
         spawn_local(webrtc::run(driver, connection, link, stack, offer));
     }
 
-    fn open_storage(&mut self, torrent: TorrentId, info: Arc<Info>) {
+    fn open_storage(&mut self, torrent: TorrentId, verifier: Verifier) {
         let Some(entry) = self.torrents.get_mut(torrent) else {
             return;
         };
-        let layout = Layout::new(&info, &entry.place);
+        let layout = Layout::new(verifier.info(), &entry.place);
         let files = Arc::new(Files::new(layout, self.allocation, self.handles.clone()));
         entry.files = Some(files.clone());
         self.jobs.open(Job::Open {
             torrent,
             files,
-            info,
+            verifier,
         });
     }
 

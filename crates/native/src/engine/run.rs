@@ -210,7 +210,7 @@ impl Driver {
         match command {
             Command::Add { add, place, reply } => {
                 let info = match &add.source {
-                    Source::Info(info) => Some(info.clone()),
+                    Source::Info { info, .. } => Some(info.clone()),
                     Source::Magnet { .. } => None,
                 };
                 let added = self.session.add_torrent(*add, now);

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use brackish_wire::Lengths;
-use brackish_wire::metainfo::{FileKind, Info};
+use brackish_wire::metainfo::{FileEntry, FileKind, Info};
+use brackish_wire::{Lengths, PieceHashers};
 
 use super::map::Place;
 
 /// The files of one torrent with their real paths.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    lengths: Lengths,
+    hashers: PieceHashers,
     files: Vec<Slot>,
     root: Option<PathBuf>,
 }
@@ -76,31 +76,26 @@ impl Layout {
             Place::Map(_) => None,
         };
         Self {
-            lengths: info.lengths(),
+            hashers: info.piece_hashers(),
             files,
             root,
         }
     }
 
-    /// Files that follow each other in a torrent to be, where they are now.
+    /// The files of a torrent to be, where they are now: each with its real path, in the torrent's order.
     pub(crate) fn of_paths(
-        lengths: Lengths,
-        paths: impl IntoIterator<Item = (PathBuf, u64)>,
+        hashers: PieceHashers,
+        files: impl IntoIterator<Item = (PathBuf, FileEntry)>,
     ) -> Self {
-        let mut offset = 0;
-        let files = paths.into_iter().map(|(path, length)| {
-            let slot = Slot {
-                path,
-                below_root: Vec::new(),
-                offset,
-                length,
-                stored: true,
-            };
-            offset += length;
-            slot
+        let files = files.into_iter().map(|(path, file)| Slot {
+            path,
+            below_root: Vec::new(),
+            offset: file.offset,
+            length: file.length,
+            stored: file.kind == FileKind::File,
         });
         Self {
-            lengths,
+            hashers,
             files: files.collect(),
             root: None,
         }
@@ -112,9 +107,14 @@ impl Layout {
         self.root.as_ref()
     }
 
-    /// Total length and pieces.
+    /// Total length and pieces, gaps between files counted.
     pub(crate) fn lengths(&self) -> Lengths {
-        self.lengths
+        self.hashers.layout().lengths()
+    }
+
+    /// How the pieces are hashed.
+    pub(crate) fn hashers(&self) -> &PieceHashers {
+        &self.hashers
     }
 
     /// The files, in the torrent's order.

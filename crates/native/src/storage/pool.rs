@@ -7,8 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use brackish_core::{JobId, Presence, StorageError, TorrentId};
-use brackish_wire::PieceIndex;
-use brackish_wire::metainfo::Info;
+use brackish_wire::merkle::Hash;
+use brackish_wire::metainfo::Verifier;
+use brackish_wire::{PieceHash, PieceIndex};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -33,7 +34,7 @@ pub(crate) enum Job {
     Open {
         torrent: TorrentId,
         files: Arc<Files>,
-        info: Arc<Info>,
+        verifier: Verifier,
     },
     /// Read blocks that follow each other.
     Read {
@@ -90,15 +91,15 @@ pub(crate) enum Done {
         job: JobId,
         result: Result<Bytes, StorageError>,
     },
-    /// A block was written.
+    /// A block was written, and hashed in version 2.
     Written {
         job: JobId,
-        result: Result<(), StorageError>,
+        result: Result<Option<Hash>, StorageError>,
     },
     /// A piece was hashed.
     Hashed {
         job: JobId,
-        result: Result<[u8; 20], StorageError>,
+        result: Result<PieceHash, StorageError>,
     },
 }
 

@@ -6,9 +6,8 @@ use std::io;
 use std::ops::Range;
 
 use brackish_core::{Presence, StorageError};
-use brackish_wire::metainfo::Info;
-use brackish_wire::{Bitfield, PieceIndex};
-use sha1::{Digest, Sha1};
+use brackish_wire::metainfo::{Verdict, Verifier};
+use brackish_wire::{BLOCK_LENGTH, Bitfield, PieceHash, PieceIndex};
 
 use super::files::{Files, failure, stay_inside};
 use super::layout::Slot;
@@ -16,7 +15,7 @@ use super::system;
 
 /// Looks at every file. A piece is absent if any of its bytes is: the file is not there, is too
 /// short, or the whole piece is a hole and its hash is not that of zeros.
-pub(crate) fn look(files: &Files, info: &Info) -> Result<Presence, StorageError> {
+pub(crate) fn look(files: &Files, verifier: &Verifier) -> Result<Presence, StorageError> {
     let lengths = files.layout().lengths();
     let mut there = Bitfield::full(lengths.piece_count());
     let mut zeros = Zeros::default();
@@ -38,7 +37,7 @@ pub(crate) fn look(files: &Files, info: &Info) -> Result<Presence, StorageError>
         let file = files.open(index, false)?;
         for hole in system::holes(&file, present.min(slot.length)) {
             let range = slot.offset + hole.start..slot.offset + hole.end;
-            clear_hole(&mut there, files, info, range, &mut zeros);
+            clear_hole(&mut there, files, verifier, range, &mut zeros);
         }
     }
     Ok(if there.is_empty() {
@@ -88,7 +87,7 @@ fn clear_touched(there: &mut Bitfield, files: &Files, range: Range<u64>) {
 fn clear_hole(
     there: &mut Bitfield,
     files: &Files,
-    info: &Info,
+    verifier: &Verifier,
     hole: Range<u64>,
     zeros: &mut Zeros,
 ) {
@@ -101,42 +100,42 @@ fn clear_hole(
     };
     for piece in (first.get()..=last.get()).filter_map(|index| lengths.piece(index)) {
         let start = lengths.piece_offset(piece);
-        let size = lengths.piece_size(piece);
+        let size = files.layout().hashers().layout().piece_size(piece);
         if start >= hole.start
             && start + u64::from(size) <= hole.end
-            && !zeros.is_hash_of(size, info, piece)
+            && verifier.judge(piece, zeros.hash(files, piece, size)) == Verdict::Bad
         {
             there.clear(piece.get());
         }
     }
 }
 
-/// The hash of zeros, for the one or two lengths that a torrent's pieces have.
+/// The hash of zeros, for the one or two lengths that most torrents' pieces have.
 #[derive(Default)]
 struct Zeros {
-    hashes: Vec<(u32, [u8; 20])>,
+    hashes: Vec<(u32, PieceHash)>,
 }
 
+/// Lengths whose hash is kept: a torrent of version 2 has one for each of its files.
+const MAX_ZEROS: usize = 16;
+
 impl Zeros {
-    fn is_hash_of(&mut self, size: u32, info: &Info, piece: PieceIndex) -> bool {
-        let known = self
-            .hashes
-            .iter()
-            .find(|(of, _)| *of == size)
-            .map(|(_, hash)| *hash);
-        let hash = known.unwrap_or_else(|| {
-            let mut sha = Sha1::new();
-            let mut rest = size as usize;
-            let chunk = [0; 4096];
-            while rest > 0 {
-                let part = chunk.len().min(rest);
-                sha.update(&chunk[..part]);
-                rest -= part;
+    /// That of a piece of `size` bytes, all of them in one file.
+    fn hash(&mut self, files: &Files, piece: PieceIndex, size: u32) -> &PieceHash {
+        let known = self.hashes.iter().position(|(of, _)| *of == size);
+        let at = known.unwrap_or_else(|| {
+            let mut hasher = files.layout().hashers().hasher(piece);
+            let zeros = [0; BLOCK_LENGTH as usize];
+            while !hasher.is_done() {
+                let length = BLOCK_LENGTH.min(size - hasher.taken()) as usize;
+                hasher.update(&zeros[..length]);
             }
-            let hash = sha.finalize().into();
-            self.hashes.push((size, hash));
-            hash
+            if self.hashes.len() >= MAX_ZEROS {
+                self.hashes.pop();
+            }
+            self.hashes.push((size, hasher.finish()));
+            self.hashes.len() - 1
         });
-        hash == *info.piece_hash(piece)
+        &self.hashes[at].1
     }
 }

@@ -9,15 +9,15 @@ use brackish_core::{
     AddTorrent, Config, Existing, Input, JobId, Output, Presence, Session, Source, StorageError,
     Timestamp, TorrentId,
 };
-use brackish_wire::metainfo::{Info, InfoBuilder};
-use brackish_wire::{Bitfield, PeerId};
+use brackish_wire::metainfo::{Info, InfoBuilder, PieceLayers, Verifier};
+use brackish_wire::{Bitfield, PeerId, PieceHash, PieceHashers, PieceIndex};
 use bytes::Bytes;
-use sha1::{Digest, Sha1};
 
 use super::files::failure;
 use super::map::{Place, StorageMap};
 use super::*;
 use crate::config::Allocation;
+use crate::outline::{Outline, Version};
 
 const BLOCK: usize = 16 << 10;
 
@@ -30,15 +30,39 @@ fn pattern(length: usize) -> Vec<u8> {
         .collect()
 }
 
-fn sha1(data: &[u8]) -> [u8; 20] {
-    Sha1::digest(data).into()
+const VERSIONS: [Version; 3] = [Version::V1, Version::V2, Version::Hybrid];
+
+/// The hash of the first piece with these bytes.
+fn hash_of(hashers: &PieceHashers, data: &[u8]) -> PieceHash {
+    let mut hasher = hashers.hasher(hashers.layout().piece(0).unwrap());
+    hasher.update(data);
+    hasher.finish()
+}
+
+/// What tells right pieces from wrong ones of one file called `file` with these bytes.
+fn verifier_of(data: &[u8], piece_length: u32, version: Version) -> Verifier {
+    let builder = InfoBuilder::single_file("file", data.len() as u64, piece_length);
+    let outline = Outline::new(builder, version).unwrap();
+    let hashers = outline.hashers().unwrap();
+    let pieces = data.chunks(piece_length as usize);
+    let hash = |(piece, data): (PieceIndex, &[u8])| {
+        let mut hasher = hashers.hasher(piece);
+        hasher.update(data);
+        hasher.finish()
+    };
+    let hashes: Vec<_> = hashers.layout().pieces().zip(pieces).map(hash).collect();
+    let (info, layers) = outline.build(&hashes).unwrap();
+    Verifier::new(Arc::new(info), layers)
 }
 
 /// The info of one file called `file` with these bytes.
 fn info_of(data: &[u8], piece_length: u32) -> Arc<Info> {
-    let builder = InfoBuilder::single_file("file", data.len() as u64, piece_length);
-    let hashes: Vec<_> = data.chunks(piece_length as usize).map(sha1).collect();
-    Arc::new(builder.build(&hashes).unwrap())
+    verifier_of(data, piece_length, Version::V1).info().clone()
+}
+
+fn look(info: &Arc<Info>, directory: &Path) -> Result<Presence, StorageError> {
+    let verifier = Verifier::new(info.clone(), PieceLayers::default());
+    presence::look(&store_in(info, directory), &verifier)
 }
 
 fn store(info: &Info, place: Place, allocation: Allocation) -> Files {
@@ -230,16 +254,13 @@ fn remains_of_a_longer_file_are_cut_when_it_is_written() {
 fn pieces_are_present_as_far_as_files_reach() {
     let place = tempfile::tempdir().unwrap();
     let info = folder_info(&[("a", 40_000), ("b", 40_000), ("c", 40_000)], 16 << 10);
-    let files = store_in(&info, place.path());
-    assert!(matches!(
-        presence::look(&files, &info),
-        Ok(Presence::Nothing)
-    ));
+    let info = Arc::new(info);
+    assert!(matches!(look(&info, place.path()), Ok(Presence::Nothing)));
     fs::create_dir_all(place.path().join("folder")).unwrap();
     fs::write(place.path().join("folder/a"), pattern(40_000)).unwrap();
     fs::write(place.path().join("folder/c"), pattern(20_000)).unwrap();
     // a: bytes to 40,000; b is not there; c: bytes from 80,000 to 100,000.
-    assert_eq!(maybe(presence::look(&files, &info)), [0, 1, 5]);
+    assert_eq!(maybe(look(&info, place.path())), [0, 1, 5]);
 }
 
 #[cfg(target_os = "linux")]
@@ -250,20 +271,21 @@ fn a_hole_is_absent_unless_the_piece_is_of_zeros() {
     let file = fs::File::create(place.path().join("file")).unwrap();
     file.set_len(length).unwrap();
     let mut data = pattern(length as usize);
-    let files = |info: &Info| store_in(info, place.path());
-
-    let info = info_of(&data, 1 << 16);
-    assert!(matches!(
-        presence::look(&files(&info), &info),
-        Ok(Presence::Nothing)
-    ));
-
+    let look = |data: &[u8], version| {
+        let verifier = verifier_of(data, 1 << 16, version);
+        presence::look(&store_in(verifier.info(), place.path()), &verifier)
+    };
+    for version in VERSIONS {
+        assert!(matches!(look(&data, version), Ok(Presence::Nothing)));
+    }
     data[3 << 16..4 << 16].fill(0);
-    let info = info_of(&data, 1 << 16);
-    assert_eq!(maybe(presence::look(&files(&info), &info)), [3]);
-
+    for version in VERSIONS {
+        assert_eq!(maybe(look(&data, version)), [3]);
+    }
     super::system::write_all_at(&file, &data[10 << 16..(10 << 16) + 100], 10 << 16).unwrap();
-    assert_eq!(maybe(presence::look(&files(&info), &info)), [3, 10]);
+    for version in VERSIONS {
+        assert_eq!(maybe(look(&data, version)), [3, 10]);
+    }
 }
 
 #[test]
@@ -271,7 +293,7 @@ fn a_folder_where_a_file_should_be_is_an_error_that_names_it() {
     let place = tempfile::tempdir().unwrap();
     fs::create_dir(place.path().join("file")).unwrap();
     let info = info_of(&pattern(100), 32 << 10);
-    let error = presence::look(&store_in(&info, place.path()), &info).unwrap_err();
+    let error = look(&info, place.path()).unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
 }
 
@@ -323,9 +345,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(data: &[u8], piece_length: u32) -> Self {
+    fn new(data: &[u8], piece_length: u32, version: Version) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let info = info_of(data, piece_length);
+        let info = verifier_of(data, piece_length, version).info().clone();
         let files = Arc::new(store_in(&info, place.path()));
         let (torrent, jobs) = identities();
         Self {
@@ -359,7 +381,7 @@ impl Bench {
     }
 
     /// Does the jobs in one batch, all of piece 0, and gives the hashes in order.
-    fn run(&self, mut jobs: Vec<Job>) -> Vec<[u8; 20]> {
+    fn run(&self, mut jobs: Vec<Job>) -> Vec<PieceHash> {
         let expected = jobs.len();
         self.pool.submit(0, &mut jobs);
         let (mut seen, mut hashes) = (0, Vec::new());
@@ -372,13 +394,21 @@ impl Bench {
             for done in done {
                 match done {
                     Done::Hashed { result, .. } => hashes.push(result.unwrap()),
-                    Done::Written { result, .. } => result.unwrap(),
+                    Done::Written { result, .. } => {
+                        let hashes_blocks = self.files.layout().hashers().hashes_blocks();
+                        assert_eq!(result.unwrap().is_some(), hashes_blocks);
+                    }
                     other => panic!("{other:?}"),
                 }
             }
             std::thread::yield_now();
         }
         hashes
+    }
+
+    /// The hash of the first piece with these bytes.
+    fn hash_of(&self, data: &[u8]) -> PieceHash {
+        hash_of(self.files.layout().hashers(), data)
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -390,7 +420,10 @@ impl Bench {
 fn identities() -> (TorrentId, Vec<JobId>) {
     let info = info_of(&pattern(2000), 1);
     let mut session = Session::new(Config::new(PeerId([7; 20])), [0; 32], Timestamp::ZERO);
-    let source = Source::Info(info.clone());
+    let source = Source::Info {
+        info: info.clone(),
+        piece_layers: PieceLayers::default(),
+    };
     let add = AddTorrent {
         source,
         trackers: Vec::new(),
@@ -416,7 +449,7 @@ fn identities() -> (TorrentId, Vec<JobId>) {
         if let Some(job) = jobs.last().filter(|_| jobs.len() < 1500) {
             input = Some(Input::PieceHashed {
                 job: *job,
-                result: Ok([0; 20]),
+                result: Ok(PieceHash::default()),
             });
         }
     }
@@ -427,18 +460,20 @@ fn identities() -> (TorrentId, Vec<JobId>) {
 #[test]
 fn blocks_in_order_are_hashed_from_memory() {
     let data = pattern(10 * BLOCK + 5);
-    let mut bench = Bench::new(&data, 1 << 20);
-    let jobs = data
-        .chunks(BLOCK)
-        .enumerate()
-        .map(|(index, block)| bench.write(0, index * BLOCK, block))
-        .collect();
-    assert!(bench.run(jobs).is_empty());
-    assert!(fs::read(bench.path()).unwrap() == data);
-    // Were it read back, this would show.
-    fs::write(bench.path(), vec![0; data.len()]).unwrap();
-    let hash = bench.hash(0);
-    assert_eq!(bench.run(vec![hash]), [sha1(&data)]);
+    for version in VERSIONS {
+        let mut bench = Bench::new(&data, 1 << 20, version);
+        let jobs = data
+            .chunks(BLOCK)
+            .enumerate()
+            .map(|(index, block)| bench.write(0, index * BLOCK, block))
+            .collect();
+        assert!(bench.run(jobs).is_empty());
+        assert!(fs::read(bench.path()).unwrap() == data);
+        // Were it read back, this would show.
+        fs::write(bench.path(), vec![0; data.len()]).unwrap();
+        let hash = bench.hash(0);
+        assert_eq!(bench.run(vec![hash]), [bench.hash_of(&data)]);
+    }
 }
 
 #[test]
@@ -449,8 +484,8 @@ fn blocks_in_any_order_and_in_any_batches_give_the_hash_of_the_piece() {
         (0..20).map(|index| index * 7 % 20).collect(),
         (0..20).map(|index| index ^ 1).collect(),
     ];
-    for (order, batch) in orders.iter().zip([1, 3, 20]) {
-        let mut bench = Bench::new(&data, 1 << 20);
+    for ((order, batch), version) in orders.iter().zip([1, 3, 20]).zip(VERSIONS) {
+        let mut bench = Bench::new(&data, 1 << 20, version);
         for indices in order.chunks(batch) {
             let jobs = indices
                 .iter()
@@ -459,50 +494,56 @@ fn blocks_in_any_order_and_in_any_batches_give_the_hash_of_the_piece() {
             bench.run(jobs);
         }
         let hash = bench.hash(0);
-        assert_eq!(bench.run(vec![hash]), [sha1(&data)], "{order:?}");
+        assert_eq!(bench.run(vec![hash]), [bench.hash_of(&data)], "{order:?}");
     }
 }
 
 #[test]
 fn more_blocks_out_of_order_than_are_held_are_read_back() {
     let data = pattern(8 << 20);
-    let mut bench = Bench::new(&data, 8 << 20);
-    for index in (0..data.len() / BLOCK).rev() {
-        let job = bench.write(0, index * BLOCK, &data[index * BLOCK..][..BLOCK]);
-        bench.run(vec![job]);
+    for version in VERSIONS {
+        let mut bench = Bench::new(&data, 8 << 20, version);
+        for index in (0..data.len() / BLOCK).rev() {
+            let job = bench.write(0, index * BLOCK, &data[index * BLOCK..][..BLOCK]);
+            bench.run(vec![job]);
+        }
+        let hash = bench.hash(0);
+        assert_eq!(bench.run(vec![hash]), [bench.hash_of(&data)]);
     }
-    let hash = bench.hash(0);
-    assert_eq!(bench.run(vec![hash]), [sha1(&data)]);
 }
 
 #[test]
 fn a_hash_sees_the_writes_before_it_and_not_those_after() {
     let (old, new) = (pattern(4 * BLOCK), vec![9; 4 * BLOCK]);
-    let mut bench = Bench::new(&old, 1 << 20);
-    let mut jobs = Vec::new();
-    for data in [&old, &new] {
-        for (index, block) in data.chunks(BLOCK).enumerate() {
-            jobs.push(bench.write(0, index * BLOCK, block));
+    for version in VERSIONS {
+        let mut bench = Bench::new(&old, 1 << 20, version);
+        let mut jobs = Vec::new();
+        for data in [&old, &new] {
+            for (index, block) in data.chunks(BLOCK).enumerate() {
+                jobs.push(bench.write(0, index * BLOCK, block));
+            }
+            jobs.push(bench.hash(0));
         }
-        jobs.push(bench.hash(0));
+        assert_eq!(bench.run(jobs), [bench.hash_of(&old), bench.hash_of(&new)]);
     }
-    assert_eq!(bench.run(jobs), [sha1(&old), sha1(&new)]);
 }
 
 #[test]
 fn a_block_written_again_counts_as_it_was_written_last() {
-    let mut data = pattern(4 * BLOCK);
-    let mut bench = Bench::new(&data, 1 << 20);
-    let jobs = data
-        .chunks(BLOCK)
-        .enumerate()
-        .map(|(index, block)| bench.write(0, index * BLOCK, block))
-        .collect();
-    bench.run(jobs);
-    data[BLOCK..2 * BLOCK].fill(3);
-    let jobs = vec![
-        bench.write(0, BLOCK, &data[BLOCK..2 * BLOCK]),
-        bench.hash(0),
-    ];
-    assert_eq!(bench.run(jobs), [sha1(&data)]);
+    for version in VERSIONS {
+        let mut data = pattern(4 * BLOCK);
+        let mut bench = Bench::new(&data, 1 << 20, version);
+        let jobs = data
+            .chunks(BLOCK)
+            .enumerate()
+            .map(|(index, block)| bench.write(0, index * BLOCK, block))
+            .collect();
+        bench.run(jobs);
+        data[BLOCK..2 * BLOCK].fill(3);
+        let jobs = vec![
+            bench.write(0, BLOCK, &data[BLOCK..2 * BLOCK]),
+            bench.hash(0),
+        ];
+        assert_eq!(bench.run(jobs), [bench.hash_of(&data)]);
+    }
 }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use brackish_core::{JobId, StorageError, TorrentId};
-use brackish_wire::PieceIndex;
+use brackish_wire::merkle::Hash;
+use brackish_wire::{PieceHash, PieceHasher, PieceIndex};
 use bytes::{Bytes, BytesMut};
-use sha1::{Digest, Sha1};
 
 use super::files::Files;
 use super::pool::{Answers, Done, Job, Queue, ReadRun};
@@ -18,8 +18,8 @@ use super::presence;
 /// beyond are read back from the file, which still has them in memory.
 const MAX_HELD: usize = 4 << 20;
 
-/// Most pieces hashed bit by bit at a time, each worker; about 200 bytes each. Pieces beyond are
-/// read back when they are complete.
+/// Most pieces hashed bit by bit at a time, each worker; about 200 bytes each, and in version 2
+/// 32 bytes a block. Pieces beyond are read back when they are complete.
 const MAX_HASHING: usize = 4096;
 
 /// Most blocks written by one system call.
@@ -39,9 +39,7 @@ pub(super) struct Worker {
 
 /// How far a piece is hashed.
 struct Hashing {
-    sha: Sha1,
-    /// Bytes that are in `sha`.
-    next: u32,
+    hasher: PieceHasher,
     /// Written blocks that come later, by where they begin.
     held: BTreeMap<u32, Bytes>,
 }
@@ -102,9 +100,11 @@ impl Worker {
             Job::Open {
                 torrent,
                 files,
-                info,
+                verifier,
             } => {
-                let result = files.prepare().and_then(|()| presence::look(&files, &info));
+                let result = files
+                    .prepare()
+                    .and_then(|()| presence::look(&files, &verifier));
                 self.done.push(Done::Opened { torrent, result });
             }
             Job::Read { files, run, .. } => self.read(&files, run),
@@ -114,7 +114,7 @@ impl Worker {
                 files,
                 piece,
             } => {
-                let result = self.hash(torrent, &files, piece);
+                let result = self.hash((torrent, piece), &files);
                 self.done.push(Done::Hashed { job, result });
             }
             Job::Close { torrent, files } => {
@@ -176,35 +176,49 @@ impl Worker {
             rest = after;
             let data: Vec<Bytes> = run.iter().map(|block| block.data.clone()).collect();
             let result = files.write(files.position(piece, first.begin), &data);
-            match &result {
-                Ok(()) => run
-                    .iter()
-                    .for_each(|block| self.advance((torrent, piece), block)),
-                Err(_) => self.forget(|key| *key == (torrent, piece)),
+            if result.is_err() {
+                self.forget(|key| *key == (torrent, piece));
             }
-            self.done.extend(run.iter().map(|block| Done::Written {
-                job: block.job,
-                result: result.clone(),
-            }));
+            for block in run {
+                let result = match &result {
+                    Ok(()) => Ok(self.advance((torrent, piece), files, block)),
+                    Err(error) => Err(error.clone()),
+                };
+                self.done.push(Done::Written {
+                    job: block.job,
+                    result,
+                });
+            }
         }
         blocks.clear();
     }
 
-    /// Takes a written block into the hash of its piece, now or when the blocks before it are.
-    fn advance(&mut self, key: (TorrentId, PieceIndex), block: &Block) {
+    /// Takes a written block into the hash of its piece, now or when the blocks before it are. Gives
+    /// the block's own, in version 2.
+    fn advance(
+        &mut self,
+        key: (TorrentId, PieceIndex),
+        files: &Files,
+        block: &Block,
+    ) -> Option<Hash> {
         let room = self.hashing.len() < MAX_HASHING;
+        let new = || Hashing::new(files.layout().hashers().hasher(key.1));
         let hashing = match self.hashing.get_mut(&key) {
             Some(hashing) => hashing,
-            None if room => self.hashing.entry(key).or_insert_with(Hashing::new),
-            None => return,
+            None if room => self.hashing.entry(key).or_insert_with(new),
+            None => return new().hasher.block(block.begin, &block.data),
         };
-        if block.begin < hashing.next {
+        let hash = hashing.hasher.block(block.begin, &block.data);
+        if !hashing.hasher.is_ordered() {
+            return hash;
+        }
+        let taken = hashing.hasher.taken();
+        if block.begin < taken {
             // Bytes that are in the hash were replaced: it begins again, from the file.
             self.held -= hashing.held_bytes();
-            *hashing = Hashing::new();
-            return;
-        }
-        if block.begin > hashing.next {
+            hashing.held.clear();
+            hashing.hasher.restart();
+        } else if block.begin > taken {
             if self.held + block.data.len() <= MAX_HELD {
                 self.held += block.data.len();
                 if let Some(replaced) = hashing.held.insert(block.begin, block.data.clone()) {
@@ -213,50 +227,46 @@ impl Worker {
             } else if let Some(replaced) = hashing.held.remove(&block.begin) {
                 self.held -= replaced.len();
             }
-            return;
+        } else {
+            hashing.hasher.update(&block.data);
+            while let Some(data) = hashing.held.remove(&hashing.hasher.taken()) {
+                self.held -= data.len();
+                hashing.hasher.update(&data);
+            }
         }
-        hashing.update(&block.data);
-        while let Some(data) = hashing.held.remove(&hashing.next) {
-            self.held -= data.len();
-            hashing.update(&data);
-        }
+        hash
     }
 
     /// The hash of a piece; what is not in it yet comes from the blocks held or from the file.
     fn hash(
         &mut self,
-        torrent: TorrentId,
+        key: (TorrentId, PieceIndex),
         files: &Files,
-        piece: PieceIndex,
-    ) -> Result<[u8; 20], StorageError> {
+    ) -> Result<PieceHash, StorageError> {
+        let hashers = files.layout().hashers();
         let mut hashing = self
             .hashing
-            .remove(&(torrent, piece))
-            .unwrap_or_else(Hashing::new);
+            .remove(&key)
+            .unwrap_or_else(|| Hashing::new(hashers.hasher(key.1)));
         self.held -= hashing.held_bytes();
-        let size = files.layout().lengths().piece_size(piece);
-        while hashing.next < size {
-            if let Some(data) = hashing.held.remove(&hashing.next) {
-                hashing.update(&data);
+        let size = hashers.layout().piece_size(key.1);
+        while !hashing.hasher.is_done() {
+            let taken = hashing.hasher.taken();
+            if let Some(data) = hashing.held.remove(&taken) {
+                hashing.hasher.update(&data);
                 continue;
             }
-            hashing.held = hashing.held.split_off(&hashing.next);
-            let until = hashing
-                .held
-                .keys()
-                .next()
-                .copied()
-                .unwrap_or(size)
-                .min(size);
-            let length = READ_CHUNK.min((until - hashing.next) as usize);
+            hashing.held = hashing.held.split_off(&taken);
+            let until = hashing.held.keys().next().copied().unwrap_or(size);
+            let length = READ_CHUNK.min((until.min(size) - taken) as usize);
             self.chunk.resize(READ_CHUNK, 0);
             let Some(chunk) = self.chunk.get_mut(..length) else {
                 break;
             };
-            files.read(files.position(piece, hashing.next), chunk)?;
-            hashing.update(chunk);
+            files.read(files.position(key.1, taken), chunk)?;
+            hashing.hasher.update(chunk);
         }
-        Ok(hashing.sha.finalize().into())
+        Ok(hashing.hasher.finish())
     }
 
     fn forget(&mut self, which: impl Fn(&(TorrentId, PieceIndex)) -> bool) {
@@ -272,17 +282,11 @@ impl Worker {
 }
 
 impl Hashing {
-    fn new() -> Self {
+    fn new(hasher: PieceHasher) -> Self {
         Self {
-            sha: Sha1::new(),
-            next: 0,
+            hasher,
             held: BTreeMap::new(),
         }
-    }
-
-    fn update(&mut self, data: &[u8]) {
-        self.sha.update(data);
-        self.next = self.next.saturating_add(data.len() as u32);
     }
 
     fn held_bytes(&self) -> usize {

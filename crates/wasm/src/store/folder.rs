@@ -5,7 +5,7 @@
 //! The file of verified pieces is open for as long as the torrent is, and a browser lets it be
 //! open once: so it is also the lock that keeps two tabs from writing over each other.
 
-use brackish_wire::{Bitfield, InfoHash};
+use brackish_wire::{Bitfield, InfoHash, InfoHashV2};
 use bytes::Bytes;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -121,7 +121,9 @@ pub async fn stored_info(parent: &FileSystemDirectoryHandle, info_hash: InfoHash
         Ok::<_, JsValue>(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
     };
     let bytes = read.await.ok()?;
-    (InfoHash::of_info(&bytes) == info_hash).then(|| bytes.into())
+    let is_it = InfoHash::of_info(&bytes) == info_hash
+        || InfoHashV2::of_info(&bytes).truncated() == info_hash;
+    is_it.then(|| bytes.into())
 }
 
 fn rewrite(file: &FileSystemSyncAccessHandle, data: &[u8]) -> Result<(), JsValue> {

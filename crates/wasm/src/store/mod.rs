@@ -14,11 +14,10 @@ mod work;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use brackish_core::{Input, JobId, TorrentId};
 use brackish_wire::PieceIndex;
-use brackish_wire::metainfo::Info;
+use brackish_wire::metainfo::Verifier;
 use bytes::Bytes;
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
@@ -150,7 +149,7 @@ impl Store {
     /// Opens or makes the store of a torrent, and tells once that is done.
     pub fn open(
         torrent: TorrentId,
-        info: Arc<Info>,
+        verifier: Verifier,
         place: Place,
         pause: impl Fn() -> Promise + 'static,
         tell: impl Fn(Told) + 'static,
@@ -163,7 +162,8 @@ impl Store {
         });
         let task = store.clone();
         spawn_local(async move {
-            let work = Work::open(torrent, info, place, Rc::new(pause), task.tell.clone()).await;
+            let work =
+                Work::open(torrent, verifier, place, Rc::new(pause), task.tell.clone()).await;
             task.run(work).await;
         });
         store

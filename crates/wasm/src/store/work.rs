@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{Input, Presence, StorageError, TorrentId};
-use brackish_wire::metainfo::Info;
-use brackish_wire::{Bitfield, PieceIndex};
+use brackish_wire::metainfo::{Info, Verdict, Verifier};
+use brackish_wire::{Bitfield, PieceHash, PieceHasher, PieceHashers, PieceIndex};
 use bytes::Bytes;
 use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -13,7 +13,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
 use super::blobs::Blobs;
-use super::buffers::{Buffers, Prefix, Run};
+use super::buffers::{Buffers, Run};
 use super::folder::Folder;
 use super::opfs::Opfs;
 use super::own_files::OwnFiles;
@@ -36,6 +36,8 @@ const SAVE_EVERY: f64 = 1000.0;
 /// An open store.
 pub struct Work {
     info: Arc<Info>,
+    verifier: Verifier,
+    hashers: PieceHashers,
     medium: Medium,
     buffers: Buffers,
     read_ahead: ReadAhead,
@@ -63,11 +65,12 @@ impl Work {
     /// Opens or makes a store, and tells the session. `None` if that failed.
     pub async fn open(
         torrent: TorrentId,
-        info: Arc<Info>,
+        verifier: Verifier,
         place: Place,
         pause: Rc<dyn Fn() -> Promise>,
         tell: Rc<dyn Fn(Told)>,
     ) -> Option<Self> {
+        let info = verifier.info().clone();
         let opened = open_medium(&info, place, &tell).await;
         let (result, work) = match opened {
             Ok((medium, presence)) => {
@@ -87,6 +90,8 @@ impl Work {
                     pause,
                     busy_since: 0.0,
                     tell: tell.clone(),
+                    hashers: info.piece_hashers(),
+                    verifier,
                     info,
                 };
                 (Ok(presence), Some(work))
@@ -116,8 +121,9 @@ impl Work {
                 begin,
                 data,
             } => {
-                self.buffers.insert(piece.get(), begin, data);
-                let result = self.write_overflow().await;
+                let begin_hash = || self.hashers.hasher(piece);
+                let hash = self.buffers.insert(piece.get(), begin, data, begin_hash);
+                let result = self.write_overflow().await.map(|()| hash);
                 self.answer(Input::BlockWritten { job, result });
             }
             Job::Hash { job, piece } => {
@@ -193,7 +199,8 @@ impl Work {
         if let Some(chunk) = self.read_ahead.get(offset) {
             return Ok(chunk);
         }
-        let length = CHUNK.min(lengths.piece_size(piece).saturating_sub(start));
+        let size = self.info.layout().piece_size(piece);
+        let length = CHUNK.min(size.saturating_sub(start));
         let chunk = self.read_exactly(offset, length as usize).await?;
         self.read_ahead.put(offset, chunk.clone());
         Ok(chunk)
@@ -259,14 +266,15 @@ impl Work {
         Ok(())
     }
 
-    async fn hash(&mut self, piece: PieceIndex) -> Result<[u8; 20], StorageError> {
-        let (runs, mut prefix) = self.buffers.finish(piece.get());
+    async fn hash(&mut self, piece: PieceIndex) -> Result<PieceHash, StorageError> {
+        let (runs, hasher) = self.buffers.finish(piece.get());
+        let mut hasher = hasher.unwrap_or_else(|| self.hashers.hasher(piece));
         self.write_runs(piece, runs).await?;
-        self.hash_rest(piece, &mut prefix).await?;
-        let hash = prefix.finish();
-        let changed = match hash == *self.info.piece_hash(piece) {
-            true => self.have.set(piece.get()),
-            false => self.have.clear(piece.get()),
+        self.hash_rest(piece, &mut hasher).await?;
+        let hash = hasher.finish();
+        let changed = match self.verifier.judge(piece, &hash) {
+            Verdict::Good => self.have.set(piece.get()),
+            Verdict::Bad | Verdict::Inconsistent => self.have.clear(piece.get()),
         };
         self.saved.outdated |= changed;
         self.save();
@@ -278,16 +286,17 @@ impl Work {
     async fn hash_rest(
         &mut self,
         piece: PieceIndex,
-        prefix: &mut Prefix,
+        hasher: &mut PieceHasher,
     ) -> Result<(), StorageError> {
         let offset = self.info.lengths().piece_offset(piece);
-        let size = self.info.lengths().piece_size(piece);
+        let size = self.info.layout().piece_size(piece);
         let mut data = Vec::new();
-        while prefix.length() < size {
-            data.resize(STRETCH.min((size - prefix.length()) as usize), 0);
-            self.read_or_zeros(offset + u64::from(prefix.length()), &mut data)
+        while !hasher.is_done() {
+            let taken = hasher.taken();
+            data.resize(STRETCH.min((size - taken) as usize), 0);
+            self.read_or_zeros(offset + u64::from(taken), &mut data)
                 .await?;
-            prefix.update(&data);
+            hasher.update(&data);
             self.breathe().await;
         }
         Ok(())

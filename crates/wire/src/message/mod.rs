@@ -1,4 +1,4 @@
-//! The peer wire protocol: the handshake and the length-prefixed messages after it (BEP 3, 6, 10), and a decoder that
+//! The peer wire protocol: the handshake and the length-prefixed messages after it (BEP 3, 6, 10, 52), and a decoder that
 //! takes them from a byte stream cut at any place.
 
 mod decoder;
@@ -7,9 +7,9 @@ mod hashes;
 
 pub use decoder::Decoder;
 pub use handshake::{HANDSHAKE_LENGTH, Handshake, HandshakeError, Reserved};
-pub use hashes::HashMessage;
 
 use crate::BlockRequest;
+use crate::merkle::{Hash, HashRequest};
 use bytes::BufMut;
 
 /// Bytes of a `piece` message in front of its data: length, id, piece, begin.
@@ -69,8 +69,18 @@ pub enum Message<'a> {
         /// What follows it.
         payload: &'a [u8],
     },
-    /// A message of none of these kinds: one about hashes, which [`HashMessage::decode`] reads (BEP 52), or one that is
-    /// to be passed over.
+    /// The sender wants these hashes of a file's tree (21, BEP 52).
+    HashRequest(HashRequest),
+    /// Hashes of a file's tree (22, BEP 52): unchecked, as many as came.
+    Hashes {
+        /// What was asked for.
+        request: HashRequest,
+        /// The run, then the uncles.
+        hashes: &'a [Hash],
+    },
+    /// The sender will not give these hashes (23, BEP 52).
+    HashReject(HashRequest),
+    /// A message of none of these kinds, to be passed over.
     Unknown {
         /// The message id.
         id: u8,
@@ -129,6 +139,11 @@ impl<'a> Message<'a> {
             20 => payload
                 .split_first()
                 .map(|(&id, payload)| Self::Extended { id, payload }),
+            hashes::REQUEST => hashes::request(payload).map(Self::HashRequest),
+            hashes::HASHES => {
+                hashes::hashes(payload).map(|(request, hashes)| Self::Hashes { request, hashes })
+            }
+            hashes::REJECT => hashes::request(payload).map(Self::HashReject),
             _ => Some(Self::Unknown { id, payload }),
         };
         message.ok_or(MessageError::Length {
@@ -170,6 +185,9 @@ impl<'a> Message<'a> {
                 out.put_u8(id);
                 out.put_slice(payload);
             }
+            Self::HashRequest(request) => hashes::put(out, hashes::REQUEST, &request, &[]),
+            Self::Hashes { request, hashes } => hashes::put(out, hashes::HASHES, &request, hashes),
+            Self::HashReject(request) => hashes::put(out, hashes::REJECT, &request, &[]),
             Self::Unknown { id, payload } => {
                 put_head(out, id, payload.len());
                 out.put_slice(payload);

@@ -2,7 +2,7 @@
 
 use super::v2_builder::{Plan, V2Builder};
 use super::{Info, MetainfoError};
-use crate::{Lengths, LengthsError, bencode};
+use crate::{Lengths, LengthsError, PieceHashers, bencode};
 use serde::Serialize;
 use serde_bytes::Bytes as ByteStr;
 
@@ -113,6 +113,11 @@ impl InfoBuilder {
                 .fold(0u64, |sum, (_, length)| sum.saturating_add(*length)),
         };
         Lengths::new(total, self.piece_length)
+    }
+
+    /// How the pieces are hashed for [`build`](Self::build).
+    pub fn piece_hashers(&self) -> Result<PieceHashers, LengthsError> {
+        Ok(PieceHashers::new(self.lengths()?.into(), true, None))
     }
 
     /// The dictionary, with one SHA-1 a piece, in order. Checked as one from outside would be: the error names what

@@ -7,7 +7,7 @@ use super::v2::V2;
 use super::{MetainfoError, path};
 use crate::merkle::Hash;
 use crate::{BLOCK_LENGTH, bencode};
-use crate::{InfoHash, InfoHashV2, Layout, Lengths, LengthsError, PieceIndex};
+use crate::{InfoHash, InfoHashV2, Layout, Lengths, LengthsError, PieceHashers, PieceIndex};
 use bytes::Bytes;
 use std::fmt;
 
@@ -30,18 +30,8 @@ pub struct Info {
 }
 
 impl Info {
-    /// Reads an `info` dictionary and takes its hash. The bytes are kept as they are. One of version 2 alone is refused.
+    /// Reads an `info` dictionary of version 1, 2, or both, and takes its hash. The bytes are kept as they are.
     pub fn from_bytes(raw: Bytes) -> Result<Self, MetainfoError> {
-        let info = Self::from_bytes_any_version(raw)?;
-        if info.has_v1() {
-            Ok(info)
-        } else {
-            Err(MetainfoError::Version2Only)
-        }
-    }
-
-    /// The same for a dictionary of any version: 1, 2, or both.
-    pub fn from_bytes_any_version(raw: Bytes) -> Result<Self, MetainfoError> {
         bencode::scan(&raw)?;
         let fields = Fields::read(&raw, &INFO_FIELDS, Place::Info)?;
         let v2 = match fields.get("meta version").map(bencode::int) {
@@ -104,14 +94,19 @@ impl Info {
         &self.layout
     }
 
-    /// The SHA-1 that this piece must have.
-    ///
-    /// # Panics
-    /// If the index was made by the [`Lengths`] of another torrent, which has more pieces, or the torrent is of version 2
-    /// alone, which [`from_bytes`](Self::from_bytes) does not give.
-    pub fn piece_hash(&self, piece: PieceIndex) -> &[u8; 20] {
-        let hashes = self.hashes.as_deref().unwrap_or_default();
-        &hashes.as_chunks().0[piece.get() as usize]
+    /// The SHA-1 that this piece must have. `None` in version 2 alone, and for the piece of another torrent.
+    pub fn piece_hash(&self, piece: PieceIndex) -> Option<&[u8; 20]> {
+        let hashes = self.hashes.as_deref()?;
+        hashes.as_chunks().0.get(piece.get() as usize)
+    }
+
+    /// How the pieces are hashed.
+    pub fn piece_hashers(&self) -> PieceHashers {
+        PieceHashers::new(
+            self.layout.clone(),
+            self.has_v1(),
+            self.v2.as_ref().map(|v2| v2.data_layout().clone()),
+        )
     }
 
     /// Whether the torrent has the hashes of version 1.
@@ -127,6 +122,17 @@ impl Info {
     /// The files in the order of the torrent's bytes, without gaps.
     pub fn files(&self) -> &[FileEntry] {
         &self.files
+    }
+
+    /// The files that are to be stored: all but padding.
+    pub fn stored_files(&self) -> impl Iterator<Item = &FileEntry> {
+        let files = self.files.iter();
+        files.filter(|file| file.kind != FileKind::Padding)
+    }
+
+    /// Bytes in all files to be stored.
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored_files().map(|file| file.length).sum()
     }
 
     /// Whether the torrent is a folder of files, and not one file.
@@ -216,11 +222,8 @@ impl Content {
         let (files, roots, single_file) = aligned_tree(fields)?;
         let lengths = Lengths::new(end(&files), piece_length(fields)?)?;
         let v2 = V2::new(info_hash, lengths, &files, &roots);
-        let whole = |piece: &PieceIndex| v2.data_size(*piece) == lengths.piece_size(*piece);
-        let short = lengths.pieces().filter(|piece| !whole(piece));
-        let short = short.map(|piece| (piece, v2.data_size(piece))).collect();
         Ok(Self {
-            layout: Layout::with_short_pieces(lengths, short),
+            layout: v2.data_layout().clone(),
             hashes: None,
             files,
             multi_file: !single_file,

@@ -13,6 +13,7 @@ mod path;
 mod tree;
 mod v2;
 mod v2_builder;
+mod verifier;
 
 pub use builder::{InfoBuilder, default_piece_length};
 pub use files::{FileEntry, FileKind};
@@ -20,6 +21,7 @@ pub use info::Info;
 pub use layers::{AnswerError, PieceLayers};
 pub use v2::{V2, V2File};
 pub use v2_builder::V2Builder;
+pub use verifier::{Verdict, Verifier};
 
 use crate::bencode::{self, BencodeError};
 use crate::{InfoHash, LengthsError};
@@ -137,9 +139,6 @@ pub enum MetainfoError {
         /// The file.
         path: String,
     },
-    /// A torrent of version 2 alone (BEP 52), with no hashes of version 1.
-    #[error("the torrent is of version 2 only (BEP 52), which is not supported yet")]
-    Version2Only,
 }
 
 impl Metainfo {
@@ -157,20 +156,8 @@ impl Metainfo {
     }
 
     /// Reads a `.torrent` file; white space may follow it. Fields that are not needed to share the torrent are passed
-    /// over when they make no sense. A torrent of version 2 alone is refused.
+    /// over when they make no sense.
     pub fn from_bytes(input: &[u8]) -> Result<Self, MetainfoError> {
-        Self::read(input, Info::from_bytes)
-    }
-
-    /// The same for a torrent of any version: 1, 2, or both.
-    pub fn from_bytes_any_version(input: &[u8]) -> Result<Self, MetainfoError> {
-        Self::read(input, Info::from_bytes_any_version)
-    }
-
-    fn read(
-        input: &[u8],
-        read_info: impl FnOnce(Bytes) -> Result<Info, MetainfoError>,
-    ) -> Result<Self, MetainfoError> {
         let length = bencode::prefix_len(input)?;
         if !input
             .get(length..)
@@ -181,7 +168,7 @@ impl Metainfo {
             return Err(BencodeError::Trailing { position: length }.into());
         }
         let top = Fields::read(input, &TOP_FIELDS, Place::Top)?;
-        let info = read_info(Bytes::copy_from_slice(top.required("info")?))?;
+        let info = Info::from_bytes(Bytes::copy_from_slice(top.required("info")?))?;
         let piece_layers = match top.get("piece layers") {
             Some(layers) => PieceLayers::read(&info, layers)?,
             None => PieceLayers::default(),
@@ -236,6 +223,11 @@ impl Metainfo {
     /// The torrent's info-hash.
     pub fn info_hash(&self) -> InfoHash {
         self.info.info_hash()
+    }
+
+    /// What tells right pieces from wrong ones.
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(self.info.clone(), self.piece_layers.clone())
     }
 }
 

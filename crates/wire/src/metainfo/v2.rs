@@ -3,13 +3,14 @@
 
 use super::files::{FileEntry, FileKind};
 use crate::merkle::{HASHES_PER_REQUEST, Hash, HashRequest, TreeShape};
-use crate::{BLOCK_LENGTH, InfoHashV2, Lengths, PieceIndex};
+use crate::{BLOCK_LENGTH, InfoHashV2, Layout, Lengths, PieceIndex};
 
 /// What version 2 says of a torrent.
 #[derive(Debug, Clone)]
 pub struct V2 {
     info_hash: InfoHashV2,
-    piece_length: u32,
+    /// The pieces without the padding that may follow a file.
+    data: Layout,
     files: Vec<V2File>,
     /// Numbers of `files`, by root: files that are alike have the same.
     by_root: Vec<u32>,
@@ -54,9 +55,15 @@ impl V2 {
         let files: Vec<V2File> = files.collect();
         let mut by_root: Vec<u32> = (0..files.len() as u32).collect();
         by_root.sort_by_key(|&number| files.get(number as usize).map(|file| file.root));
+        let last_piece = |file: &V2File| {
+            let last = lengths.piece(file.first_piece.checked_add(file.pieces)?.checked_sub(1)?)?;
+            let rest = file.length - u64::from(file.pieces - 1) * piece_length;
+            (rest < lengths.piece_size(last).into()).then_some((last, rest as u32))
+        };
+        let short = files.iter().filter_map(last_piece).collect();
         Self {
             info_hash,
-            piece_length: lengths.piece_length(),
+            data: Layout::with_short_pieces(lengths, short),
             files,
             by_root,
         }
@@ -74,7 +81,7 @@ impl V2 {
 
     /// The layer of the trees whose nodes cover a piece each.
     pub fn piece_layer(&self) -> u32 {
-        (self.piece_length / BLOCK_LENGTH).max(1).ilog2()
+        (self.data.piece_length() / BLOCK_LENGTH).max(1).ilog2()
     }
 
     /// The file that this piece belongs to, and its number among [`files`](Self::files). `None` only for the piece of
@@ -101,14 +108,9 @@ impl V2 {
             .map(|&number| number as usize)
     }
 
-    /// Bytes of its file in this piece: without the padding that may follow it. 0 only for the piece of another torrent.
-    pub fn data_size(&self, piece: PieceIndex) -> u32 {
-        self.file_of(piece).map_or(0, |(_, file)| {
-            let before = u64::from(piece.get() - file.first_piece) * u64::from(self.piece_length);
-            file.length
-                .saturating_sub(before)
-                .min(self.piece_length.into()) as u32
-        })
+    /// The pieces as their files have them: without the padding that may follow a file in its last piece.
+    pub fn data_layout(&self) -> &Layout {
+        &self.data
     }
 
     /// The part of its file's tree that covers this piece: the whole tree for a file of one piece.
@@ -117,7 +119,7 @@ impl V2 {
         if file.pieces == 1 {
             return file.shape();
         }
-        let blocks = self.data_size(piece).div_ceil(BLOCK_LENGTH);
+        let blocks = self.data.block_count(piece);
         TreeShape::of_part(blocks.into(), self.piece_layer())
     }
 

@@ -2,8 +2,8 @@
 
 use super::files::{self, FileEntry, FileKind};
 use super::{Info, MetainfoError, PieceLayers, V2};
-use crate::merkle::{Hash, TreeShape};
-use crate::{BLOCK_LENGTH, InfoHashV2, Lengths, LengthsError, PieceIndex};
+use crate::merkle::Hash;
+use crate::{BLOCK_LENGTH, InfoHashV2, Lengths, LengthsError, PieceHash, PieceHashers, PieceIndex};
 use crate::{bencode, merkle};
 use bytes::Bytes;
 
@@ -87,35 +87,35 @@ impl V2Builder {
         self.lengths
     }
 
-    /// Bytes of a file in this piece; what follows them up to [`Lengths::piece_size`] is padding.
-    pub fn data_size(&self, piece: PieceIndex) -> u32 {
-        self.outline.data_size(piece)
+    /// How the pieces are hashed for [`build`](Self::build).
+    pub fn piece_hashers(&self) -> PieceHashers {
+        let data = self.outline.data_layout().clone();
+        let layout = if self.hybrid {
+            self.lengths.into()
+        } else {
+            data.clone()
+        };
+        PieceHashers::new(layout, self.hybrid, Some(data))
     }
 
-    /// The tree over this piece's blocks, whose root is its hash: `merkle::data_root(data, shape.height())` with the
-    /// [`data_size`](Self::data_size) bytes of the piece, padding left out.
-    pub fn piece_shape(&self, piece: PieceIndex) -> Option<TreeShape> {
-        self.outline.piece_shape(piece)
-    }
-
-    /// The dictionary and the layers. `sha1` has one hash a piece, padding included, and nothing if the torrent is of
-    /// version 2 alone; `roots` has that of each [`piece_shape`](Self::piece_shape). Checked as a torrent from outside would
-    /// be: the error names what does not fit.
-    pub fn build(
-        &self,
-        sha1: &[[u8; 20]],
-        roots: &[Hash],
-    ) -> Result<(Info, PieceLayers), MetainfoError> {
+    /// The dictionary and the layers, with the hash of each piece in order. Checked as a torrent from outside would be: the
+    /// error names what does not fit.
+    pub fn build(&self, hashes: &[PieceHash]) -> Result<(Info, PieceLayers), MetainfoError> {
         let pieces = self.lengths.piece_count();
-        if roots.len() != pieces as usize {
-            return Err(MetainfoError::Pieces {
-                actual: roots.as_flattened().len(),
-                expected: pieces as usize * 32,
-                pieces,
-            });
-        }
-        let info = Info::from_bytes_any_version(self.encode(sha1, roots))?;
-        let layers = info.v2().map(|v2| PieceLayers::from_pieces(v2, roots));
+        let root = |(piece, hash): (PieceIndex, &PieceHash)| {
+            let height = self.outline.piece_shape(piece)?.height();
+            merkle::root(hash.blocks.clone(), 0, height)
+        };
+        let roots: Option<Vec<Hash>> = self.lengths.pieces().zip(hashes).map(root).collect();
+        let roots = roots.filter(|roots| roots.len() == pieces as usize);
+        let roots = roots.ok_or(MetainfoError::Pieces {
+            actual: hashes.len() * 32,
+            expected: pieces as usize * 32,
+            pieces,
+        })?;
+        let sha1: Vec<[u8; 20]> = hashes.iter().filter_map(|hash| hash.sha1).collect();
+        let info = Info::from_bytes(self.encode(&sha1, &roots))?;
+        let layers = info.v2().map(|v2| PieceLayers::from_pieces(v2, &roots));
         Ok((info, layers.unwrap_or_default()))
     }
 

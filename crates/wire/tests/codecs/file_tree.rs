@@ -25,7 +25,7 @@ fn info(tree: &str) -> String {
 }
 
 fn read(info: &str) -> Result<Info, MetainfoError> {
-    Info::from_bytes_any_version(info.to_owned().into_bytes().into())
+    Info::from_bytes(info.to_owned().into_bytes().into())
 }
 
 fn error(info: &str) -> String {

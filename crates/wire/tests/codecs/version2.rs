@@ -3,8 +3,9 @@
 use brackish_wire::merkle::{Hash, HashRequest, Tree, block_hash, data_root};
 use brackish_wire::metainfo::{
     AnswerError, FileKind, Info, InfoBuilder, Metainfo, MetainfoError, PieceLayers, V2Builder,
+    Verdict,
 };
-use brackish_wire::{BlockRequest, LengthsError};
+use brackish_wire::{BlockRequest, LengthsError, PieceHash};
 use sha1::{Digest, Sha1};
 use std::sync::Arc;
 
@@ -49,29 +50,38 @@ fn bytes(builder: &V2Builder) -> Vec<u8> {
     bytes
 }
 
-fn hashes(builder: &V2Builder) -> (Vec<[u8; 20]>, Vec<Hash>) {
+fn hashes(builder: &V2Builder) -> Vec<PieceHash> {
     let bytes = bytes(builder);
-    let lengths = builder.lengths();
-    let hash = |piece| -> ([u8; 20], Hash) {
-        let from = lengths.piece_offset(piece) as usize;
-        let whole = &bytes[from..][..lengths.piece_size(piece) as usize];
-        let data = &bytes[from..][..builder.data_size(piece) as usize];
-        let height = builder.piece_shape(piece).unwrap().height();
-        (Sha1::digest(whole).into(), data_root(data, height).unwrap())
+    let hashers = builder.piece_hashers();
+    let hash = |piece| {
+        let from = hashers.layout().piece_offset(piece) as usize;
+        let mut hasher = hashers.hasher(piece);
+        hasher.update(&bytes[from..][..hashers.layout().piece_size(piece) as usize]);
+        hasher.finish()
     };
-    lengths.pieces().map(hash).unzip()
+    hashers.layout().pieces().map(hash).collect()
+}
+
+/// What the trees of a torrent have for each piece.
+fn roots(info: &Info, builder: &V2Builder) -> Vec<Hash> {
+    let bytes = bytes(builder);
+    let v2 = info.v2().unwrap();
+    let data = v2.data_layout();
+    let root = |piece| {
+        let data = &bytes[data.piece_offset(piece) as usize..][..data.piece_size(piece) as usize];
+        data_root(data, v2.piece_shape(piece).unwrap().height()).unwrap()
+    };
+    data.pieces().map(root).collect()
 }
 
 fn hybrid(piece_length: u32) -> Metainfo {
     let builder = folder(piece_length).hybrid().unwrap();
-    let (sha1, roots) = hashes(&builder);
-    metainfo(builder.build(&sha1, &roots).unwrap())
+    metainfo(builder.build(&hashes(&builder)).unwrap())
 }
 
 fn v2_only(piece_length: u32) -> Metainfo {
     let builder = folder(piece_length).v2_only().unwrap();
-    let (_, roots) = hashes(&builder);
-    metainfo(builder.build(&[], &roots).unwrap())
+    metainfo(builder.build(&hashes(&builder)).unwrap())
 }
 
 fn metainfo((info, piece_layers): (Info, PieceLayers)) -> Metainfo {
@@ -127,14 +137,15 @@ fn a_hybrid_is_a_torrent_of_version_1_with_version_2_beside() {
     assert_eq!(info.files(), builder.files());
     assert!(info.has_v1() && info.is_multi_file());
     assert_eq!((lengths.total(), lengths.piece_count()), (9 * 32_768, 9));
-    let (sha1, roots) = hashes(&builder);
+    let roots = roots(info, &builder);
+    let bytes = bytes(&builder);
     let v2 = info.v2().unwrap();
     for piece in lengths.pieces() {
         let number = piece.get() as usize;
-        assert_eq!(*info.piece_hash(piece), sha1[number]);
+        let sha1 = Sha1::digest(&bytes[number * 32_768..][..32_768]);
+        assert_eq!(info.piece_hash(piece), Some(&sha1.into()));
         assert_eq!(read.piece_layers.piece_hash(v2, piece), Some(roots[number]));
         assert_eq!(info.layout().piece_size(piece), 32_768);
-        assert_eq!(v2.data_size(piece), builder.data_size(piece));
     }
     let places: Vec<_> = v2
         .files()
@@ -158,7 +169,10 @@ fn a_hybrid_is_a_torrent_of_version_1_with_version_2_beside() {
         v2.files()[2].root,
         block_hash(&content(&["c".into()], 16_384))
     );
-    let sizes: Vec<_> = lengths.pieces().map(|piece| v2.data_size(piece)).collect();
+    let sizes = lengths
+        .pieces()
+        .map(|piece| v2.data_layout().piece_size(piece));
+    let sizes: Vec<_> = sizes.collect();
     assert_eq!(
         sizes,
         [
@@ -166,17 +180,13 @@ fn a_hybrid_is_a_torrent_of_version_1_with_version_2_beside() {
         ]
     );
     let foreign = hybrid(16_384).info.lengths().piece(13).unwrap();
-    assert!(v2.file_of(foreign).is_none() && v2.data_size(foreign) == 0);
+    assert!(v2.file_of(foreign).is_none() && info.piece_hash(foreign).is_none());
 }
 
 #[test]
-fn a_torrent_of_version_2_alone_is_read_where_any_version_is_and_refused_elsewhere() {
+fn a_torrent_of_version_2_alone_has_pieces_that_end_with_their_files() {
     let bytes = v2_only(32_768).to_bytes();
-    assert!(matches!(
-        Metainfo::from_bytes(&bytes),
-        Err(MetainfoError::Version2Only)
-    ));
-    let read = Metainfo::from_bytes_any_version(&bytes).unwrap();
+    let read = Metainfo::from_bytes(&bytes).unwrap();
     assert_eq!(read.to_bytes(), bytes);
     let info = read.info;
     assert!(!info.has_v1() && info.is_multi_file());
@@ -216,7 +226,7 @@ fn a_torrent_of_version_2_alone_is_read_where_any_version_is_and_refused_elsewhe
     let version_1 = InfoBuilder::single_file("a", 20, 10)
         .build(&[[1; 20]; 2])
         .unwrap();
-    let again = Info::from_bytes_any_version(version_1.raw().clone()).unwrap();
+    let again = Info::from_bytes(version_1.raw().clone()).unwrap();
     assert!(again == version_1 && again.v2().is_none());
 }
 
@@ -224,15 +234,16 @@ fn a_torrent_of_version_2_alone_is_read_where_any_version_is_and_refused_elsewhe
 fn one_file_stays_one_file() {
     let builder = InfoBuilder::single_file("b.txt", 40_000, 16_384);
     let v2_only = builder.clone().v2_only().unwrap();
-    let (sha1, roots) = hashes(&v2_only);
-    let (info, layers) = v2_only.build(&[], &roots).unwrap();
+    let (info, layers) = v2_only.build(&hashes(&v2_only)).unwrap();
     assert_eq!((info.name(), info.is_multi_file()), ("b.txt", false));
     assert_eq!((info.files().len(), info.lengths().total()), (1, 40_000));
     assert!(layers.is_complete(info.v2().unwrap(), 0));
-    let hybrid = builder.hybrid().unwrap().build(&sha1, &roots).unwrap().0;
+    let hybrid = builder.hybrid().unwrap();
+    let both = hashes(&hybrid);
+    let hybrid = hybrid.build(&both).unwrap().0;
     assert_eq!(hybrid.files(), info.files());
     let v1 = InfoBuilder::single_file("b.txt", 40_000, 16_384)
-        .build(&sha1)
+        .build(&both.iter().filter_map(|hash| hash.sha1).collect::<Vec<_>>())
         .unwrap();
     assert_eq!(
         (hybrid.files(), hybrid.lengths()),
@@ -240,15 +251,9 @@ fn one_file_stays_one_file() {
     );
     // A folder of one file is the same tree as that file.
     let folder = InfoBuilder::multi_file("f", vec![(vec!["b.txt".into()], 40_000)], 16_384);
-    let info = folder
-        .clone()
-        .v2_only()
-        .unwrap()
-        .build(&[], &roots)
-        .unwrap()
-        .0;
+    let info = folder.clone().v2_only().unwrap().build(&both).unwrap().0;
     assert!(!info.is_multi_file());
-    let info = folder.hybrid().unwrap().build(&sha1, &roots).unwrap().0;
+    let info = folder.hybrid().unwrap().build(&both).unwrap().0;
     assert!(info.is_multi_file() && info.files().len() == 1);
 }
 
@@ -272,15 +277,14 @@ fn what_cannot_be_version_2_is_refused_when_it_is_built() {
             .is_err()
     );
     let builder = folder(16_384).hybrid().unwrap();
-    let (sha1, roots) = hashes(&builder);
-    assert!(matches!(
-        builder.build(&sha1, &roots[1..]),
-        Err(MetainfoError::Pieces { .. })
-    ));
-    assert!(matches!(
-        builder.build(&sha1[1..], &roots),
-        Err(MetainfoError::Pieces { .. })
-    ));
+    let all = hashes(&builder);
+    let without_sha1 = hashes(&folder(16_384).v2_only().unwrap());
+    for hashes in [&all[1..], &without_sha1] {
+        assert!(matches!(
+            builder.build(hashes),
+            Err(MetainfoError::Pieces { .. })
+        ));
+    }
     let path = |path: &[&str]| (path.iter().map(|name| (*name).to_owned()).collect(), 1);
     for files in [
         vec![path(&["a"]), path(&["a"])],
@@ -291,8 +295,7 @@ fn what_cannot_be_version_2_is_refused_when_it_is_built() {
         let builder = InfoBuilder::multi_file("n", files, 16_384)
             .v2_only()
             .unwrap();
-        let (_, roots) = hashes(&builder);
-        let built = builder.build(&[], &roots);
+        let built = builder.build(&hashes(&builder));
         assert!(
             matches!(built, Err(MetainfoError::Path { .. })),
             "{built:?}"
@@ -307,14 +310,14 @@ fn the_hashes_of_a_torrent_file_are_held_against_the_roots() {
     let at = bytes.len() - 40;
     let mut damaged = bytes.clone();
     damaged[at] ^= 1;
-    let error = Metainfo::from_bytes_any_version(&damaged).unwrap_err();
+    let error = Metainfo::from_bytes(&damaged).unwrap_err();
     assert!(
         matches!(&error, MetainfoError::PieceLayer { path } if path == "sub/d" || path == "a.bin")
     );
     // A layer that is not there can be asked of peers.
     let without = Metainfo::from_info(metainfo.info.clone()).to_bytes();
     assert!(without.ends_with(b"12:piece layersdee"));
-    let read = Metainfo::from_bytes_any_version(&without).unwrap();
+    let read = Metainfo::from_bytes(&without).unwrap();
     let v2 = read.info.v2().unwrap();
     let known: Vec<_> = read
         .info
@@ -335,7 +338,7 @@ fn the_hashes_of_a_torrent_file_are_held_against_the_roots() {
     stranger.extend_from_slice(b"32:");
     stranger.extend_from_slice(&[7; 32]);
     stranger.extend_from_slice(b"1:x1:y0:ee");
-    assert!(Metainfo::from_bytes_any_version(&stranger).is_ok());
+    assert!(Metainfo::from_bytes(&stranger).is_ok());
 }
 
 #[test]
@@ -345,8 +348,8 @@ fn hashes_from_peers_are_taken_only_if_they_lead_to_the_root() {
     let builder = InfoBuilder::single_file("a.bin", length, 32_768)
         .v2_only()
         .unwrap();
-    let (_, roots) = hashes(&builder);
-    let (info, all) = builder.build(&[], &roots).unwrap();
+    let (info, all) = builder.build(&hashes(&builder)).unwrap();
+    let roots = roots(&info, &builder);
     let v2 = info.v2().unwrap();
     let tree = all.tree(v2, 0).unwrap();
     let answer = |request: &HashRequest| {
@@ -404,7 +407,7 @@ fn a_block_is_known_to_be_false_before_its_piece_is_whole() {
     let bytes = bytes(&folder(32_768).hybrid().unwrap());
     for piece in lengths.pieces() {
         let from = lengths.piece_offset(piece) as usize;
-        let data = &bytes[from..][..v2.data_size(piece) as usize];
+        let data = &bytes[from..][..v2.data_layout().piece_size(piece) as usize];
         let blocks: Vec<_> = data.chunks(16_384).map(block_hash).collect();
         let requests = v2.block_requests(piece);
         let shape = v2.piece_shape(piece).unwrap();
@@ -460,9 +463,8 @@ fn files_that_are_alike_share_their_hashes() {
     let file = |name: &str| (vec![name.to_owned(), "d".to_owned()], 70_000);
     let builder = InfoBuilder::multi_file("n", vec![file("x"), file("y")], 16_384);
     let builder = builder.v2_only().unwrap();
-    let (_, roots) = hashes(&builder);
-    let made = metainfo(builder.build(&[], &roots).unwrap());
-    let read = Metainfo::from_bytes_any_version(&made.to_bytes()).unwrap();
+    let made = metainfo(builder.build(&hashes(&builder)).unwrap());
+    let read = Metainfo::from_bytes(&made.to_bytes()).unwrap();
     assert_eq!(read.piece_layers, made.piece_layers);
     let v2 = read.info.v2().unwrap();
     let root = v2.files()[0].root;
@@ -478,4 +480,53 @@ fn files_that_are_alike_share_their_hashes() {
     let mut layers = PieceLayers::default();
     assert_eq!(layers.accept(v2, &request, &answer), Ok(()));
     assert_eq!(layers, made.piece_layers);
+}
+
+#[test]
+fn a_piece_of_a_hybrid_has_to_be_right_by_both_versions() {
+    let metainfo = hybrid(32_768);
+    let hashes = hashes(&folder(32_768).hybrid().unwrap());
+    let verifier = metainfo.verifier();
+    let without_layers = Metainfo::from_info(metainfo.info.clone()).verifier();
+    assert!(verifier.is_ready() && without_layers.is_ready());
+    for (piece, good) in metainfo.info.lengths().pieces().zip(&hashes) {
+        assert_eq!(verifier.judge(piece, good), Verdict::Good);
+        assert_eq!(without_layers.judge(piece, good), Verdict::Good);
+        let mut half = good.clone();
+        half.blocks[0][0] ^= 1;
+        assert_eq!(verifier.judge(piece, &half), Verdict::Inconsistent);
+        let mut wrong = half.clone();
+        wrong.sha1 = Some([1; 20]);
+        assert_eq!(verifier.judge(piece, &wrong), Verdict::Bad);
+        assert_eq!(without_layers.judge(piece, &wrong), Verdict::Bad);
+        half.blocks.clone_from(&good.blocks);
+        half.sha1 = None;
+        assert_eq!(verifier.judge(piece, &half), Verdict::Inconsistent);
+        half.blocks.push([0; 32]);
+        assert_eq!(verifier.judge(piece, &half), Verdict::Bad);
+    }
+}
+
+#[test]
+fn pieces_of_version_2_alone_are_judged_once_their_layer_is_known() {
+    let metainfo = v2_only(32_768);
+    let hashes = hashes(&folder(32_768).v2_only().unwrap());
+    let mut verifier = Metainfo::from_info(metainfo.info.clone()).verifier();
+    assert!(!verifier.is_ready() && metainfo.verifier().is_ready());
+    let piece = |index| metainfo.info.lengths().piece(index).unwrap();
+    assert_eq!(verifier.judge(piece(4), &hashes[4]), Verdict::Good);
+    assert_eq!(verifier.judge(piece(0), &hashes[0]), Verdict::Bad);
+    let v2 = metainfo.info.v2().unwrap();
+    for file in 0..v2.files().len() {
+        let tree = metainfo.piece_layers.tree(v2, file).unwrap();
+        for request in v2.layer_requests(file) {
+            let answer = request.answer(tree.shape(), |layer, index| tree.node(layer, index));
+            verifier.accept(&request, &answer.unwrap()).unwrap();
+        }
+    }
+    assert!(verifier.is_ready());
+    for (piece, hash) in metainfo.info.lengths().pieces().zip(&hashes) {
+        assert_eq!(verifier.judge(piece, hash), Verdict::Good);
+        assert_eq!(verifier.judge(piece, &PieceHash::default()), Verdict::Bad);
+    }
 }

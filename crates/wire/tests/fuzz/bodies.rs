@@ -13,12 +13,12 @@ use brackish_wire::extension::{
     DontHave, ExtendedHandshake, MAX_INTRODUCED, MAX_PEX_PEERS, Signal, UtMetadata, UtPex,
 };
 use brackish_wire::magnet::Magnet;
-use brackish_wire::merkle::{Hash, HashRequest, Tree, TreeShape};
-use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder, Handshake, HashMessage, Message};
+use brackish_wire::merkle::{HashRequest, Tree, TreeShape};
+use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder, Handshake, Message};
 use brackish_wire::metainfo::{FileKind, Info, InfoBuilder, Metainfo, PieceLayers};
 use brackish_wire::tracker::{http, udp, ws};
 use brackish_wire::{
-    Bitfield, BlockRequest, InfoHash, Layout, Lengths, allowed_fast_set, peer_priority,
+    Bitfield, BlockRequest, InfoHash, Layout, Lengths, PieceHash, allowed_fast_set, peer_priority,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -121,8 +121,11 @@ struct Known {
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let builder = InfoBuilder::single_file("a", 9 * 32_768 - 5, 32_768);
     let builder = builder.v2_only().unwrap();
-    let roots: Vec<Hash> = (1..10).map(|n| [n; 32]).collect();
-    let (info, layers) = builder.build(&[], &roots).unwrap();
+    let hashes = (1..10).map(|n| PieceHash {
+        sha1: None,
+        blocks: vec![[n; 32]; 2],
+    });
+    let (info, layers) = builder.build(&hashes.collect::<Vec<_>>()).unwrap();
     let tree = layers.tree(info.v2().unwrap(), 0).unwrap();
     Known { info, layers, tree }
 });
@@ -133,7 +136,7 @@ pub fn hash_answer(data: &[u8]) {
     let known = &*KNOWN;
     let v2 = known.info.v2().unwrap();
     let root = v2.files()[0].root;
-    let Ok(Some(HashMessage::Hashes { request, hashes })) = HashMessage::decode(22, data) else {
+    let Ok(Message::Hashes { request, hashes }) = Message::decode(data) else {
         return;
     };
     let request = HashRequest { root, ..request };
@@ -157,21 +160,21 @@ pub fn hash_message(data: &[u8]) {
     let Some((length, message)) = data.split_first_chunk() else {
         return;
     };
-    let Some((&id, payload)) = message.split_first() else {
-        return;
-    };
-    let Ok(Some(message)) = HashMessage::decode(id, payload) else {
+    let Ok(decoded) = Message::decode(message) else {
         return;
     };
     let mut out = Vec::new();
-    message.encode(&mut out);
-    assert_eq!(out[5..], *payload);
+    decoded.encode(&mut out);
+    assert_eq!(out[4..], *message);
     let Some(shape) = TreeShape::of_file(u64::from_be_bytes(*length)) else {
         return;
     };
-    let (HashMessage::Request(request)
-    | HashMessage::Hashes { request, .. }
-    | HashMessage::Reject(request)) = message;
+    let (Message::HashRequest(request)
+    | Message::Hashes { request, .. }
+    | Message::HashReject(request)) = decoded
+    else {
+        return;
+    };
     let answer = request.answer(shape, |layer, index| {
         assert!(layer < shape.height() && index < shape.width(layer));
         Some([layer as u8; 32])
@@ -182,7 +185,7 @@ pub fn hash_message(data: &[u8]) {
         let top = request.top(shape, &answer).unwrap();
         assert!(top.layer <= shape.height() && top.index < shape.width(top.layer));
     }
-    if let HashMessage::Hashes { hashes, .. } = message {
+    if let Message::Hashes { hashes, .. } = decoded {
         let _ = request.top(shape, hashes);
     }
 }
@@ -229,31 +232,19 @@ pub fn lengths(data: &[u8]) {
 
 pub fn magnet(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let any = Magnet::parse_any_version(&text);
-    if let Ok(magnet) = &any {
-        let again = Magnet::parse_any_version(&magnet.to_string());
-        assert_eq!(again.as_ref(), Ok(magnet));
-    }
     if let Ok(magnet) = text.parse::<Magnet>() {
-        assert!(!magnet.is_v2_only());
-        assert_eq!(Ok(magnet), any);
+        assert_eq!(magnet.to_string().parse(), Ok(magnet));
     }
 }
 
 /// A `.torrent` file, and the same bytes as an `info` dictionary.
 pub fn metainfo(data: &[u8]) {
-    let any = Metainfo::from_bytes_any_version(data);
-    let v1 = Metainfo::from_bytes(data);
-    match &any {
-        Ok(metainfo) => {
-            assert_eq!(v1.is_ok(), metainfo.info.has_v1());
-            let again = Metainfo::from_bytes_any_version(&metainfo.to_bytes()).unwrap();
-            assert_eq!(again.info, metainfo.info);
-            look_at(&metainfo.info);
-        }
-        Err(_) => assert!(v1.is_err()),
+    if let Ok(metainfo) = Metainfo::from_bytes(data) {
+        let again = Metainfo::from_bytes(&metainfo.to_bytes()).unwrap();
+        assert_eq!(again.info, metainfo.info);
+        look_at(&metainfo.info);
     }
-    if let Ok(info) = Info::from_bytes_any_version(data.to_vec().into()) {
+    if let Ok(info) = Info::from_bytes(data.to_vec().into()) {
         look_at(&info);
     }
 }
@@ -274,7 +265,7 @@ fn look_at(info: &Info) {
         let size = info.layout().piece_size(piece);
         assert!(size > 0 && size <= lengths.piece_size(piece));
         let Some(v2) = info.v2() else { continue };
-        let data_size = v2.data_size(piece);
+        let data_size = v2.data_layout().piece_size(piece);
         assert!(data_size > 0 && data_size <= size);
         assert!(info.has_v1() || data_size == size);
         let (number, file) = v2.file_of(piece).unwrap();

@@ -3,11 +3,11 @@
 use brackish_wire::extension::{
     ExtendedHandshake, PexFlags, PexPeer, Route, Signal, SignalErrorCode, UtMetadata, UtPex,
 };
-use brackish_wire::merkle::{Hash, HashRequest};
-use brackish_wire::message::{Handshake, HashMessage, Message, Reserved};
+use brackish_wire::merkle::{Hash, HashRequest, parent};
+use brackish_wire::message::{Handshake, Message, Reserved};
 use brackish_wire::metainfo::{InfoBuilder, Metainfo, V2Builder};
 use brackish_wire::tracker::{AnnounceResponse, http, udp, ws};
-use brackish_wire::{BlockRequest, InfoHash, PeerId};
+use brackish_wire::{BlockRequest, InfoHash, PeerId, PieceHash};
 use std::sync::Arc;
 
 pub type Input = (&'static str, Vec<u8>);
@@ -52,9 +52,13 @@ fn torrents() -> Vec<Input> {
 }
 
 fn build(builder: &V2Builder, hybrid: bool) -> Metainfo {
-    let pieces = builder.lengths().piece_count() as usize;
-    let sha1 = vec![[1; 20]; if hybrid { pieces } else { 0 }];
-    let (info, piece_layers) = builder.build(&sha1, &vec![[2; 32]; pieces]).unwrap();
+    let hashers = builder.piece_hashers();
+    let hash = |piece| PieceHash {
+        sha1: hybrid.then_some([1; 20]),
+        blocks: hashers.hasher(piece).finish().blocks,
+    };
+    let hashes: Vec<PieceHash> = builder.lengths().pieces().map(hash).collect();
+    let (info, piece_layers) = builder.build(&hashes).unwrap();
     Metainfo {
         piece_layers,
         ..Metainfo::from_info(Arc::new(info))
@@ -98,7 +102,7 @@ fn peer_messages() -> Vec<Input> {
         length: 2,
         proof_layers: 1,
     };
-    let message = |message: HashMessage<'_>| {
+    let message = |message: Message<'_>| {
         // A file of 100,000 bytes.
         let mut bytes = 100_000u64.to_be_bytes().to_vec();
         let mut out = Vec::new();
@@ -115,10 +119,10 @@ fn peer_messages() -> Vec<Input> {
         length: 16,
         proof_layers: 3,
     };
-    let mut true_hashes: Vec<Hash> = (1..10).map(|n| [n; 32]).collect();
+    let mut true_hashes: Vec<Hash> = (1..10).map(|n| parent(&[n; 32], &[n; 32])).collect();
     true_hashes.resize(16, brackish_wire::merkle::padding(1));
     let mut answer = Vec::new();
-    HashMessage::Hashes {
+    Message::Hashes {
         request: layer,
         hashes: &true_hashes,
     }
@@ -126,16 +130,16 @@ fn peer_messages() -> Vec<Input> {
     vec![
         ("stream", messages),
         ("handshake", handshake.encode().to_vec()),
-        ("hash_message", message(HashMessage::Request(request))),
+        ("hash_message", message(Message::HashRequest(request))),
         (
             "hash_message",
-            message(HashMessage::Hashes {
+            message(Message::Hashes {
                 request,
                 hashes: &hashes,
             }),
         ),
-        ("hash_message", message(HashMessage::Reject(request))),
-        ("hash_answer", answer[5..].to_vec()),
+        ("hash_message", message(Message::HashReject(request))),
+        ("hash_answer", answer[4..].to_vec()),
     ]
 }
 

@@ -48,14 +48,18 @@ impl Files {
         self.layout.lengths().piece_offset(piece) + u64::from(begin)
     }
 
-    /// Makes the files that have no bytes, which no write will make, and sets space aside if that
-    /// was asked for.
+    /// Makes the files that have no bytes, which no write will make, and the links, and sets space
+    /// aside if that was asked for.
     pub(crate) fn prepare(&self) -> Result<(), StorageError> {
         if self.layout.root().is_none() {
             return Ok(());
         }
         let wants_space = self.allocation == Allocation::Full;
         for (index, slot) in self.layout.files().iter().enumerate() {
+            if let Some(target) = &slot.link {
+                self.link(slot, target)
+                    .map_err(|error| failure(&slot.path, &error))?;
+            }
             if !slot.stored || (slot.length > 0 && !wants_space) {
                 continue;
             }
@@ -67,6 +71,22 @@ impl Files {
             }
         }
         Ok(())
+    }
+
+    /// Makes a link, where there is nothing yet and the system has links.
+    fn link(&self, slot: &Slot, target: &Path) -> io::Result<()> {
+        let Some(root) = self.layout.root() else {
+            return Ok(());
+        };
+        let parents = slot.below_root.split_last().map_or(&[][..], |(_, p)| p);
+        stay_inside(root, parents)?;
+        if fs::symlink_metadata(&slot.path).is_ok() {
+            return Ok(());
+        }
+        if let Some(parent) = slot.path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        system::link(target, &slot.path)
     }
 
     /// Fills `buffer` from `offset` of the torrent.
@@ -217,6 +237,9 @@ impl Files {
         if file.metadata()?.len() > slot.length {
             // It is another file's remains: what is longer than the torrent says is never its file.
             file.set_len(slot.length)?;
+        }
+        if slot.executable {
+            system::make_executable(&file)?;
         }
         Ok(file)
     }

@@ -28,6 +28,10 @@ pub(crate) struct Slot {
     pub(crate) length: u64,
     /// Whether it exists as a file; paddings and links do not.
     pub(crate) stored: bool,
+    /// Whether it may be run as a program (BEP 47).
+    pub(crate) executable: bool,
+    /// Where it points, if it is a link: from the folder that it is in (BEP 47).
+    pub(crate) link: Option<PathBuf>,
 }
 
 /// A stretch of a torrent's bytes that lies in one file.
@@ -61,13 +65,14 @@ impl Layout {
                         .fold(directory.clone(), |path, component| path.join(component))
                 }
             };
-            let stored = file.kind == FileKind::File;
             Slot {
                 path,
                 below_root,
                 offset: file.offset,
                 length: file.length,
-                stored,
+                stored: file.kind == FileKind::File,
+                executable: file.executable,
+                link: relative(file),
             }
         });
         let files = files.collect();
@@ -93,6 +98,8 @@ impl Layout {
             offset: file.offset,
             length: file.length,
             stored: file.kind == FileKind::File,
+            executable: false,
+            link: None,
         });
         Self {
             hashers,
@@ -142,4 +149,15 @@ impl Layout {
                 }
             })
     }
+}
+
+/// Where a link points, from the folder that it is in. Both paths are below the torrent's folder, so that what lies between
+/// them is, too.
+fn relative(file: &FileEntry) -> Option<PathBuf> {
+    let FileKind::Symlink { target } = &file.kind else {
+        return None;
+    };
+    let (_, folders) = file.path.split_last()?;
+    let up = folders.iter().map(|_| "..");
+    Some(up.chain(target.iter().map(String::as_str)).collect())
 }

@@ -1,10 +1,11 @@
 //! What file systems offer beyond the standard library, with a plain way where they do not:
 //! positioned reads and writes, writes of several buffers at once, reads that do not wait for the
-//! disk, holes, and space set aside.
+//! disk, holes, space set aside, links and programs.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
+use std::path::Path;
 
 /// Most holes looked at in one file; beyond them it counts as data. A file downloaded in random
 /// order has about one a piece.
@@ -173,4 +174,33 @@ pub(crate) fn allocate(file: &File, length: u64) -> io::Result<()> {
         }
     }
     file.set_len(length)
+}
+
+/// Makes a symbolic link; where the system has none that everyone may make, nothing.
+pub(crate) fn link(target: &Path, at: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(target, at)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (target, at);
+        Ok(())
+    }
+}
+
+/// Lets whoever may read the file run it.
+pub(crate) fn make_executable(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata()?.permissions().mode();
+        let runs = mode | (mode & 0o444) >> 2;
+        if runs != mode {
+            file.set_permissions(std::fs::Permissions::from_mode(runs))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
 }

@@ -297,6 +297,63 @@ fn a_folder_where_a_file_should_be_is_an_error_that_names_it() {
     assert!(error.to_string().contains("file"), "{error}");
 }
 
+/// A folder of a program, `bin/tool`, and a link to it with this path and target.
+#[cfg(unix)]
+fn with_link(path: &str, target: &str) -> Arc<Info> {
+    let list = |path: &str| {
+        let names = path.split('/');
+        let names: String = names.map(|name| format!("{}:{name}", name.len())).collect();
+        format!("l{names}e")
+    };
+    let mut raw = format!(
+        "d5:filesld4:attr1:x6:lengthi3e4:path{}ed4:attr1:l6:lengthi0e4:path{}12:symlink path{}ee\
+         4:name6:folder12:piece lengthi16384e6:pieces20:",
+        list("bin/tool"),
+        list(path),
+        list(target),
+    )
+    .into_bytes();
+    raw.extend([1; 20]);
+    raw.push(b'e');
+    Arc::new(Info::from_bytes(raw.into()).unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_and_a_program_are_what_the_torrent_says() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = tempfile::tempdir().unwrap();
+    let info = with_link("doc/deep/run", "bin/tool");
+    let files = store_in(&info, place.path());
+    files.prepare().unwrap();
+    files.write(0, &[Bytes::from_static(b"abc")]).unwrap();
+    let link = place.path().join("folder/doc/deep/run");
+    assert_eq!(fs::read_link(&link).unwrap(), Path::new("../../bin/tool"));
+    assert_eq!(fs::read(&link).unwrap(), b"abc");
+    let program = fs::metadata(place.path().join("folder/bin/tool")).unwrap();
+    assert_eq!(program.permissions().mode() & 0o100, 0o100);
+    // What is there already is left alone.
+    files.prepare().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_not_made_through_one_that_leads_out_of_the_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let folder = place.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.join("doc")).unwrap();
+    let info = with_link("doc/run", "bin/tool");
+    let error = store_in(&info, place.path()).prepare().unwrap_err();
+    assert!(
+        error.to_string().contains("leads out of the folder"),
+        "{error}"
+    );
+    assert!(fs::read_dir(outside.path()).unwrap().next().is_none());
+}
+
 #[test]
 fn a_full_disk_is_told_apart_and_names_the_file() {
     let full = failure(

@@ -23,7 +23,8 @@ pub(crate) struct EventQueue<T> {
     slot: u64,
     /// The slots after it, each at its number modulo `SLOTS`.
     wheel: Vec<Vec<Entry<T>>>,
-    in_wheel: usize,
+    /// Which of them have something, a bit for each.
+    occupied: [u64; SLOTS as usize / 64],
     /// What was further off when it was put in.
     far: BinaryHeap<Entry<T>>,
     next_sequence: u64,
@@ -44,7 +45,7 @@ impl<T> EventQueue<T> {
             wheel: std::iter::repeat_with(Vec::new)
                 .take(SLOTS as usize)
                 .collect(),
-            in_wheel: 0,
+            occupied: [0; SLOTS as usize / 64],
             far: BinaryHeap::new(),
             next_sequence: 0,
         }
@@ -62,8 +63,9 @@ impl<T> EventQueue<T> {
         if slot <= self.slot {
             self.current.push(entry);
         } else if slot < self.slot + SLOTS {
-            self.wheel[(slot % SLOTS) as usize].push(entry);
-            self.in_wheel += 1;
+            let at = slot % SLOTS;
+            self.wheel[at as usize].push(entry);
+            self.occupied[at as usize / 64] |= 1 << (at % 64);
         } else {
             self.far.push(entry);
         }
@@ -83,14 +85,15 @@ impl<T> EventQueue<T> {
     fn turn(&mut self) {
         while self.current.is_empty() {
             let far = self.far.peek().map(|entry| slot_of(entry.at));
-            self.slot = match (self.in_wheel, far) {
-                (0, None) => return,
-                (0, Some(far)) => far,
-                _ => self.slot + 1,
+            let near = self.next_occupied();
+            let Some(next) = near.into_iter().chain(far).min() else {
+                return;
             };
-            let slot = &mut self.wheel[(self.slot % SLOTS) as usize];
+            self.slot = next;
+            let at = next % SLOTS;
+            let slot = &mut self.wheel[at as usize];
             if !slot.is_empty() {
-                self.in_wheel -= slot.len();
+                self.occupied[at as usize / 64] &= !(1 << (at % 64));
                 // The slot keeps the memory that the heap had.
                 let before = std::mem::take(&mut self.current).into_vec();
                 self.current = std::mem::replace(slot, before).into();
@@ -103,6 +106,27 @@ impl<T> EventQueue<T> {
                 self.current.extend(self.far.pop());
             }
         }
+    }
+}
+
+impl<T> EventQueue<T> {
+    /// The number of the first slot of the wheel that has something.
+    fn next_occupied(&self) -> Option<u64> {
+        let words = self.occupied.len() as u64;
+        let first = self.slot + 1;
+        // The word of the first slot comes twice: its upper bits first, its lower bits last.
+        for step in 0..=words {
+            let word = (first / 64 + step) % words;
+            let from = (first / 64 + step) * 64;
+            let mut bits = self.occupied[word as usize];
+            if step == 0 {
+                bits &= !0 << (first % 64);
+            }
+            if bits != 0 {
+                return Some(from + u64::from(bits.trailing_zeros()));
+            }
+        }
+        None
     }
 }
 

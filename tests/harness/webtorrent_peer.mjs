@@ -1,7 +1,15 @@
 // A program: webtorrent in Node, over TCP alone, with one torrent. Its argument is a JSON object: torrent (path), folder,
 // peers (["host:port"]). Prints one JSON object a line, as `libtorrent_peer.py` does. Ends on SIGTERM.
 
-import WebTorrent from 'webtorrent';
+import { register } from 'node:module';
+
+// Its WebRTC is a native library that npm leaves out here; over TCP nothing of it is used.
+const names = ['RTCPeerConnection', 'RTCSessionDescription', 'RTCIceCandidate'];
+const nothing = `data:text/javascript,export const ${names.map((name) => `${name} = undefined`).join(', ')}; export default {};`;
+const hooks = `export const resolve = (name, context, next) =>
+  name === 'webrtc-polyfill' ? { url: ${JSON.stringify(nothing)}, shortCircuit: true } : next(name, context);`;
+register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+const { default: WebTorrent } = await import('webtorrent');
 
 const asked = JSON.parse(process.argv[2]);
 const say = (event) => console.log(JSON.stringify(event));

@@ -36,6 +36,7 @@ proves('a node that knows only libtorrent finds a seed by its peer exchange', as
   const ours = await download(scope, torrent, into, { flags });
   // From the third alone it would take a quarter of an hour.
   await ours.finished(seconds(150));
+  assert.equal(await ours.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);
 });
 

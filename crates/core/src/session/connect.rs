@@ -1,4 +1,4 @@
-//! Connections from their dial or acceptance to their end: TCP dials, handshakes, duplicates, bans.
+//! Connections from their opening or acceptance to their end: handshakes, duplicates, bans.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,9 +17,6 @@ const MAX_OVERDRAFT: usize = 2 << 20;
 
 /// Two connections to one peer that open within this time began without knowing of each other.
 const SIMULTANEOUS: Duration = Duration::from_secs(5);
-
-/// A connection is not given up for a better one before it had this long to prove its worth.
-const SETTLED: Duration = Duration::from_secs(60);
 
 impl Session {
     /// Takes an incoming connection, open already. `room` is as in
@@ -47,61 +44,6 @@ impl Session {
         let id = self.connections.insert(connection).into();
         self.wake_by(now + super::tick::PERIOD);
         Ok(id)
-    }
-
-    /// Dials as many known addresses as there is room for.
-    pub(super) fn dial(&mut self, torrent_id: TorrentId) {
-        if !self.cx.config.tcp {
-            return;
-        }
-        let dialling = self
-            .connections
-            .iter()
-            .filter(|(_, c)| c.stage == Stage::Dialling)
-            .count();
-        let mut free = self.cx.config.half_open.saturating_sub(dialling);
-        free = free.min(self.room_for_connections(torrent_id));
-        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
-            return;
-        };
-        while free > 0 {
-            let Some(address) = torrent.peer_set.next_dial(self.cx.now) else {
-                return;
-            };
-            free -= 1;
-            let mut connection = Connection::new(Via::Tcp, true, Stage::Dialling, self.cx.now);
-            connection.address = Some(address);
-            connection.dialable = Some(address);
-            connection.torrent = Some(torrent_id);
-            if torrent.peer_set.is_of_v2(address) {
-                connection.swarm = torrent.names.v2_swarm();
-            }
-            let id = self.connections.insert(connection).into();
-            self.cx.outputs.push_back(Output::Dial {
-                connection: id,
-                address,
-            });
-        }
-    }
-
-    /// Connections that a torrent may still make, offers and dials under way counted.
-    pub(super) fn room_for_connections(&self, torrent: TorrentId) -> usize {
-        let of_torrent = self
-            .connections
-            .iter()
-            .filter(|(_, c)| c.torrent == Some(torrent))
-            .count();
-        let here = self
-            .cx
-            .config
-            .connections_per_torrent
-            .saturating_sub(of_torrent);
-        here.min(
-            self.cx
-                .config
-                .connections
-                .saturating_sub(self.connections.len()),
-        )
     }
 
     pub(super) fn opened(&mut self, id: ConnectionId, room: usize) {
@@ -270,22 +212,6 @@ impl Session {
         self.introduce(id);
         self.ask_layers(id);
         Ok(())
-    }
-
-    /// The connection that makes room for a comer from this address: of those that have traded
-    /// nothing lately, the one of the lowest priority, if it is lower than the comer's (BEP 40).
-    fn outranked(&self, torrent_id: TorrentId, comer: SocketAddr) -> Option<ConnectionId> {
-        let torrent = self.torrents.get(&torrent_id)?;
-        let worst = torrent.active.iter().filter_map(|id| {
-            let connection = self.connections.get((*id).into())?;
-            let (peer, address) = (connection.peer.as_ref()?, connection.address?);
-            let idle = peer.down.rate() == 0
-                && peer.up.rate() == 0
-                && self.cx.now.since(connection.since) > SETTLED;
-            idle.then(|| (torrent.peer_set.priority(address), *id))
-        });
-        let (priority, worst) = worst.min()?;
-        (priority < torrent.peer_set.priority(comer)).then_some(worst)
     }
 
     /// One connection is kept to a peer: TCP before WebRTC, as it is cheaper; among two of a kind

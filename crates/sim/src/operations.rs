@@ -273,7 +273,8 @@ fn handshake(script: &mut Script<'_>, world: &World) -> Vec<u8> {
     let handshake = Handshake {
         reserved,
         info_hash: world.content.info.info_hash(),
-        peer_id: PeerId([script.byte() % IDS; 20]),
+        // Never that of the node.
+        peer_id: PeerId([1 + script.byte() % IDS; 20]),
     };
     handshake.encode().to_vec()
 }

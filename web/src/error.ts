@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'no-storage'
   /** Not a torrent, not a magnet link, or one that breaks the rules. */
   | 'bad-torrent'
+  /** A file or stretch of bytes that the torrent does not have, or whose metadata has not come. */
+  | 'bad-selection'
   /** The disk or the browser's quota for this site is full. */
   | 'storage-full'
   /** The store failed otherwise. */

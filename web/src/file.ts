@@ -3,7 +3,7 @@
 import { asBrackishError } from './engine.js';
 import { mimeType } from './mime.js';
 import type { TorrentOfClient } from './torrent.js';
-import type { TorrentFile } from './types.js';
+import type { Priority, StreamRange, TorrentFile } from './types.js';
 
 /** Most bytes that a stream gives at once. */
 const CHUNK = 512 * 1024;
@@ -42,6 +42,14 @@ export class FileOfTorrent implements TorrentFile {
     return true;
   }
 
+  select(priority: Priority = 'normal'): Promise<void> {
+    return this.torrent.selectFile(this.index, priority);
+  }
+
+  deselect(): Promise<void> {
+    return this.select('skip');
+  }
+
   async blob(): Promise<Blob> {
     for (const piece of this.#pieces()) await this.torrent.verifiedPiece(piece);
     try {
@@ -52,23 +60,31 @@ export class FileOfTorrent implements TorrentFile {
     }
   }
 
-  stream({ start = 0, end = this.length } = {}): ReadableStream<Uint8Array> {
+  stream({ start = 0, end = this.length, onWait }: StreamRange = {}): ReadableStream<Uint8Array> {
     const { torrent } = this;
     const stop = this.offset + Math.min(Math.max(end, 0), this.length);
     let position = this.offset + Math.max(start, 0);
-    const reader = {};
+    let reader: number | undefined;
+    let closed = false;
+    const close = () => {
+      closed = true;
+      if (reader !== undefined) torrent.moveReader(reader);
+      reader = undefined;
+    };
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
       if (position < stop) {
+        reader ??= await torrent.openReader(position, stop, onWait);
+        if (closed) return close();
         const piece = Math.floor(position / torrent.pieceLength);
-        torrent.moveCursor(reader, piece);
         await torrent.verifiedPiece(piece);
         const until = Math.min((piece + 1) * torrent.pieceLength, stop, position + CHUNK);
         const data = await torrent.worker.call('read', [torrent.key, position, until - position]);
         position = until;
+        if (reader !== undefined) torrent.moveReader(reader, position);
         controller.enqueue(data);
       }
       if (position >= stop) {
-        torrent.moveCursor(reader);
+        close();
         controller.close();
       }
     };
@@ -76,10 +92,10 @@ export class FileOfTorrent implements TorrentFile {
       {
         pull: (controller) =>
           pull(controller).catch((error: unknown) => {
-            torrent.moveCursor(reader);
+            close();
             throw asBrackishError(error);
           }),
-        cancel: () => torrent.moveCursor(reader),
+        cancel: close,
       },
       // Nothing is fetched out of order before somebody reads.
       { highWaterMark: 0 },

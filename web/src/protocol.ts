@@ -13,7 +13,7 @@ export type Command =
       maxPeers: number;
     }
   | { type: 'call'; id: number; method: keyof Calls; args: unknown[] }
-  | { type: 'cursor'; torrent: number; piece: number | undefined }
+  | { type: 'reader'; torrent: number; reader: number; position: number | undefined }
   | { type: 'description'; connection: number; sdp: string }
   | { type: 'channel'; connection: number; channel: RTCDataChannel }
   | { type: 'relay'; connection: number; port: MessagePort }
@@ -36,6 +36,9 @@ export interface Calls {
     webSeeds: string[],
   ) => Accepted;
   remove: (torrent: number, deleteData: boolean) => void;
+  selectFile: (torrent: number, file: number, wanted: number) => void;
+  selectRange: (torrent: number, begin: number, end: number, wanted: number) => void;
+  openReader: (torrent: number, begin: number, end: number) => number;
   read: (torrent: number, offset: number, length: number) => Uint8Array<ArrayBuffer>;
   blob: (torrent: number, file: number) => Blob;
   shutDown: () => void;
@@ -62,6 +65,8 @@ export interface Metadata {
 export interface Figures {
   state: TorrentState;
   verified: number;
+  wanted: number;
+  wantedVerified: number;
   checkedPieces: number;
   downloaded: number;
   uploaded: number;
@@ -80,6 +85,7 @@ export type TorrentNews =
   | { news: 'pieces'; pieces: Uint8Array }
   | { news: 'piece'; piece: number }
   | { news: 'finished' }
+  | { news: 'reader'; reader: number; what: 'began' | 'stalled' | 'resumed'; waited: number }
   | { news: 'figures'; figures: Figures }
   | { news: 'warning'; fault: Fault }
   | { news: 'failed'; fault: Fault };

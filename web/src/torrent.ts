@@ -5,10 +5,12 @@ import { type EngineWorker, asBrackishError, faultError } from './engine.js';
 import { BrackishError } from './error.js';
 import { FileOfTorrent } from './file.js';
 import { clientName } from './peer.js';
-import type { Accepted, Figures, Metadata, TorrentNews } from './protocol.js';
+import type { Accepted, Calls, Figures, Metadata, TorrentNews } from './protocol.js';
 import type {
   PeerInfo,
+  Priority,
   Storage,
+  StreamRange,
   Torrent,
   TorrentEvents,
   TorrentFile,
@@ -16,6 +18,9 @@ import type {
   TrackerInfo,
   WebSeedInfo,
 } from './types.js';
+
+/** The priorities, each in the place of the Worker's number for it. */
+const PRIORITIES: Priority[] = ['skip', 'low', 'normal', 'high'];
 
 /** A promise and its ends. One that nobody waits for may be rejected without notice. */
 class Settled {
@@ -41,6 +46,8 @@ export class TorrentOfClient implements Torrent {
   pieces = new Uint8Array();
   state: TorrentState = 'metadata';
   verified = 0;
+  wanted = 0;
+  wantedVerified = 0;
   checked = 0;
   downloadRate = 0;
   uploadRate = 0;
@@ -58,7 +65,9 @@ export class TorrentOfClient implements Torrent {
   readonly #completed = new Settled();
   readonly #emitter = new Emitter<TorrentEvents>();
   readonly #awaited = new Map<number, Settled>();
-  readonly #cursors = new Map<object, number>();
+  readonly #readers = new Map<number, NonNullable<StreamRange['onWait']>>();
+  #opening = 0;
+  #early: Extract<TorrentNews, { news: 'reader' }>[] = [];
   #ended: BrackishError | undefined;
 
   constructor(
@@ -83,11 +92,20 @@ export class TorrentOfClient implements Torrent {
 
   get progress(): number {
     if (this.pieceCount === 0) return 0;
-    return this.length === 0 ? 1 : this.verified / this.length;
+    if (this.length === 0) return 1;
+    return this.wanted === 0 ? 0 : this.wantedVerified / this.wanted;
   }
 
   on<E extends keyof TorrentEvents>(event: E, listener: (value: TorrentEvents[E]) => void): () => void {
     return this.#emitter.on(event, listener);
+  }
+
+  async select(begin: number, end: number, priority: Priority = 'normal'): Promise<void> {
+    await this.ask('selectRange', [this.key, begin, end, PRIORITIES.indexOf(priority)]);
+  }
+
+  async selectFile(file: number, priority: Priority): Promise<void> {
+    await this.ask('selectFile', [this.key, file, PRIORITIES.indexOf(priority)]);
   }
 
   async remove({ deleteData = false }: { deleteData?: boolean } = {}): Promise<void> {
@@ -132,6 +150,10 @@ export class TorrentOfClient implements Torrent {
         this.#completed.resolve();
         this.#emitter.emit('done', undefined);
         break;
+      case 'reader':
+        this.#readers.get(news.reader)?.(news.what, news.waited);
+        if (this.#opening > 0) this.#early.push(news);
+        break;
       case 'figures':
         this.#takeFigures(news.figures);
         break;
@@ -165,13 +187,36 @@ export class TorrentOfClient implements Torrent {
     return awaited.promise;
   }
 
-  /** A reader moves on to a piece; without one, it has ended. The last that moved is served first. */
-  moveCursor(reader: object, piece?: number): void {
-    if (this.#ended || this.#cursors.get(reader) === piece) return;
-    this.#cursors.delete(reader);
-    if (piece !== undefined) this.#cursors.set(reader, piece);
-    const last = [...this.#cursors.values()].at(-1);
-    this.worker.send({ type: 'cursor', torrent: this.key, piece: last });
+  /** Begins to read a stretch of the torrent; see `StreamRange` for what is told. */
+  async openReader(begin: number, end: number, onWait?: StreamRange['onWait']): Promise<number> {
+    this.#opening++;
+    try {
+      const reader = await this.ask('openReader', [this.key, begin, end]);
+      if (onWait) {
+        this.#readers.set(reader, onWait);
+        // What is here already is told before the Worker's answer.
+        for (const news of this.#early) if (news.reader === reader) onWait(news.what, news.waited);
+      }
+      return reader;
+    } finally {
+      if (--this.#opening === 0) this.#early = [];
+    }
+  }
+
+  /** A reader moves on to a byte of the torrent; without one, it has ended. */
+  moveReader(reader: number, position?: number): void {
+    if (position === undefined) this.#readers.delete(reader);
+    if (!this.#ended) this.worker.send({ type: 'reader', torrent: this.key, reader, position });
+  }
+
+  /** Asks the Worker for something; fails as everything of a page does. */
+  private async ask<M extends keyof Calls>(method: M, args: Parameters<Calls[M]>): Promise<ReturnType<Calls[M]>> {
+    if (this.#ended) throw this.#ended;
+    try {
+      return await this.worker.call(method, args);
+    } catch (error) {
+      throw asBrackishError(error);
+    }
   }
 
   #takeMetadata(metadata: Metadata): void {

@@ -116,11 +116,13 @@ export interface Torrent {
   readonly pieces: Uint8Array;
   /** What it is doing. */
   readonly state: TorrentState;
-  /** Verified bytes of all, from 0 to 1. */
+  /** Verified bytes of all that is wanted, from 0 to 1. */
   readonly progress: number;
+  /** Bytes that are wanted: `length`, unless something was deselected; 0 before the metadata. */
+  readonly wanted: number;
   /** While `state` is `checking`: pieces looked at of all, from 0 to 1. */
   readonly checked: number;
-  /** Every piece is verified. */
+  /** Everything that is wanted is verified. */
   readonly done: boolean;
   /** Payload bytes per second. */
   readonly downloadRate: number;
@@ -146,13 +148,26 @@ export interface Torrent {
   readonly torrentFile: Uint8Array | null;
   /** Resolves once the files are known. Rejects when the torrent is removed before. */
   readonly ready: Promise<void>;
-  /** Resolves once every piece is verified. Rejects when the torrent fails or is removed before. */
+  /**
+   * Resolves once everything that is wanted is verified. Rejects when the torrent fails or is
+   * removed before.
+   */
   readonly completed: Promise<void>;
   /** Listens; the returned function ends that. */
   on<E extends keyof TorrentEvents>(event: E, listener: (value: TorrentEvents[E]) => void): () => void;
+  /**
+   * Changes how much the bytes from `begin` up to, not including, `end` are wanted (default
+   * `normal`), whatever was said of their files. Data is fetched in pieces: more may come.
+   *
+   * @throws BrackishError `bad-selection`, `removed`
+   */
+  select(begin: number, end: number, priority?: Priority): Promise<void>;
   /** Leaves the torrent. Stored data stays unless `deleteData` is given. */
   remove(options?: { deleteData?: boolean }): Promise<void>;
 }
+
+/** How much something is wanted: not at all, after the rest, as usual, before the rest. */
+export type Priority = 'skip' | 'low' | 'normal' | 'high';
 
 /** Events of a torrent and what each carries. */
 export interface TorrentEvents {
@@ -162,7 +177,7 @@ export interface TorrentEvents {
   progress: number;
   /** A piece was verified. Carries its index. */
   piece: number;
-  /** Every piece is verified. */
+  /** Everything that is wanted is verified; again when more was wanted meanwhile. */
   done: void;
   /** The peers, or their figures, changed. */
   peers: PeerInfo[];
@@ -189,17 +204,40 @@ export interface TorrentFile {
   /** Every byte is verified. */
   readonly done: boolean;
   /**
+   * Changes how much the file is wanted (default `normal`), at any time.
+   *
+   * @throws BrackishError `removed`
+   */
+  select(priority?: Priority): Promise<void>;
+  /** Fetches the file no more, as `select('skip')`. What is here of it stays. */
+  deselect(): Promise<void>;
+  /**
    * The file, once every byte of it is verified. Its bytes stay where they are stored: a Blob of
    * gigabytes takes no memory.
    */
   blob(): Promise<Blob>;
   /**
    * The bytes from `start` (default 0) up to, not including, `end` (default: the length), as they
-   * are verified. What is read is fetched first.
+   * are verified. What comes next in it is fetched before everything else, also of a file that is
+   * deselected, from where somebody begins to read until the end or `cancel()`. Several streams may
+   * be read at once.
    */
-  stream(range?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
+  stream(range?: StreamRange): ReadableStream<Uint8Array>;
   /** Hands the file to the browser's download, under its name, once every byte is verified. */
   save(): Promise<void>;
+}
+
+/** Which bytes of a file are streamed, and who is told how it goes. */
+export interface StreamRange {
+  /** The first byte. Default: 0. */
+  start?: number;
+  /** The byte after the last. Default: the file's length. */
+  end?: number;
+  /**
+   * Told when the first byte is there, when the reader has waited so long that a person notices,
+   * and when it goes on; with the milliseconds that it waited.
+   */
+  onWait?: (what: 'began' | 'stalled' | 'resumed', waited: number) => void;
 }
 
 /** A connected peer. */

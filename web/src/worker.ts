@@ -30,8 +30,8 @@ page.onmessage = ({ data }) => {
     case 'call':
       void call(data);
       break;
-    case 'cursor':
-      engine?.setCursor(data.torrent, data.piece);
+    case 'reader':
+      engine?.moveReader(data.torrent, data.reader, data.position);
       break;
     case 'description':
       engine?.description(data.connection, data.sdp);
@@ -136,6 +136,8 @@ const host = {
   pieces: (torrent: number, pieces: Uint8Array) => tell(torrent, { news: 'pieces', pieces }),
   piece: (torrent: number, piece: number) => tell(torrent, { news: 'piece', piece }),
   finished: (torrent: number) => tell(torrent, { news: 'finished' }),
+  reader: (torrent: number, reader: number, what: 'began' | 'stalled' | 'resumed', waited: number) =>
+    tell(torrent, { news: 'reader', reader, what, waited }),
   peer: (id: string, client: string | undefined, figures: Float64Array) => {
     const [downloadRate = 0, uploadRate = 0, downloaded = 0, uploaded = 0, progress = 0] = figures;
     peers.push({ id, client: client ?? '', downloadRate, uploadRate, downloaded, uploaded, progress });
@@ -148,13 +150,15 @@ const host = {
     webSeeds.push({ url, status, message, downloadRate, downloaded });
   },
   figures: (torrent: number, state: TorrentState, figures: Float64Array) => {
-    const [verified = 0, checkedPieces = 0, downloaded = 0, uploaded = 0, downloadRate = 0, uploadRate = 0] =
-      figures;
+    const [verified = 0, checkedPieces = 0, downloaded = 0, uploaded = 0] = figures;
+    const [downloadRate = 0, uploadRate = 0, wanted = 0, wantedVerified = 0] = figures.slice(4);
     tell(torrent, {
       news: 'figures',
       figures: {
         state,
         verified,
+        wanted,
+        wantedVerified,
         checkedPieces,
         downloaded,
         uploaded,
@@ -192,7 +196,7 @@ function fault(code: Fault['code'], message: string): Error {
   return error;
 }
 
-const CODES = ['no-worker', 'no-storage', 'bad-torrent', 'storage-full', 'storage', 'read', 'removed', 'destroyed', 'duplicate'];
+const CODES = ['no-worker', 'no-storage', 'bad-torrent', 'bad-selection', 'storage-full', 'storage', 'read', 'removed', 'destroyed', 'duplicate'];
 
 function asFault(error: unknown): Fault {
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };

@@ -270,15 +270,15 @@ export class TorrentCard {
     if (phase === 'checking') return 'looked at';
     if (!torrent) return this.options.seeding && phase !== 'error' ? 'hashed' : '';
     if (torrent.length === 0) return '';
-    if (torrent.done) return bytes(torrent.length);
-    return `${bytes(torrent.progress * torrent.length)} of ${bytes(torrent.length)}`;
+    if (torrent.done) return bytes(torrent.wanted);
+    return `${bytes(torrent.progress * torrent.wanted)} of ${bytes(torrent.wanted)}`;
   }
 
   private leftText(phase: Phase): string {
     const torrent = this.torrent;
     if (phase !== 'downloading' || !torrent) return '';
     if (torrent.downloadRate < 1) return torrent.peers.length === 0 ? 'waiting for peers' : 'waiting for data';
-    return `${duration(((1 - torrent.progress) * torrent.length) / torrent.downloadRate)} left`;
+    return `${duration(((1 - torrent.progress) * torrent.wanted) / torrent.downloadRate)} left`;
   }
 
   private drawFigures(): void {

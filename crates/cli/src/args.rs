@@ -8,6 +8,7 @@ use brackish_wire::{BLOCK_LENGTH, MAX_PIECE_LENGTH};
 use clap::{Args, Parser, Subcommand};
 
 use crate::addresses;
+use crate::selection::{self, Wanted};
 
 /// Share, download and seed big files between browsers and BitTorrent clients.
 #[derive(Debug, Parser)]
@@ -85,6 +86,7 @@ pub struct ShareArgs {
     brackish download debian.torrent\n  \
     brackish download 'magnet:?xt=urn:btih:...' -o ~/Downloads\n  \
     brackish download http://192.168.1.20:8080/    (a page made by `brackish share`)\n  \
+    brackish download album.torrent --files '*.flac' --files 0\n  \
     brackish download movie.torrent --seed         (bridges browsers and TCP clients)")]
 pub struct DownloadArgs {
     /// A .torrent file, a magnet link, the URL of a .torrent, or the link of a share page.
@@ -93,6 +95,11 @@ pub struct DownloadArgs {
     /// Folder to download into.
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
+    /// Fetch only these files: a place in the list that `info` shows, such as 3 or 2-5, or a pattern
+    /// of the path, such as '*.flac' or 'disc 1/**'; repeatable [default: all, or those that the
+    /// magnet link names].
+    #[arg(long, value_name = "PLACE|PATTERN", value_parser = selection::parse)]
+    pub files: Vec<Wanted>,
     /// Go on seeding once everything is there, until Ctrl-C.
     #[arg(long)]
     pub seed: bool,

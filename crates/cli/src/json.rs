@@ -145,6 +145,8 @@ pub struct Figures {
     pub progress: f64,
     pub total: u64,
     pub verified: u64,
+    pub wanted: u64,
+    pub wanted_verified: u64,
     pub pieces: u32,
     pub verified_pieces: u32,
     pub checked_pieces: u32,
@@ -167,13 +169,15 @@ impl From<&TorrentStats> for Figures {
     fn from(stats: &TorrentStats) -> Self {
         Self {
             state: crate::view::state_name(stats.state),
-            progress: if stats.total == 0 {
+            progress: if stats.wanted == 0 {
                 0.0
             } else {
-                stats.verified as f64 / stats.total as f64
+                stats.wanted_verified as f64 / stats.wanted as f64
             },
             total: stats.total,
             verified: stats.verified,
+            wanted: stats.wanted,
+            wanted_verified: stats.wanted_verified,
             pieces: stats.pieces,
             verified_pieces: stats.verified_pieces,
             checked_pieces: stats.checked_pieces,

@@ -11,6 +11,7 @@ mod failure;
 mod format;
 mod json;
 mod print;
+mod selection;
 mod signals;
 mod view;
 mod web;

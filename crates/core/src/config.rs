@@ -6,6 +6,8 @@ use std::sync::Arc;
 use brackish_wire::metainfo::{Info, PieceLayers};
 use brackish_wire::{InfoHash, InfoHashV2, PeerId};
 
+use crate::Select;
+
 /// The settings of a session. They hold for its life.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -71,6 +73,8 @@ pub struct AddTorrent {
     pub peers: Vec<SocketAddr>,
     /// What to make of data that the store already holds.
     pub existing: Existing,
+    /// What of it is wanted.
+    pub select: Select,
 }
 
 /// What is known of a torrent when it is added.

@@ -46,6 +46,9 @@ pub(crate) struct Connection {
     pub in_driver: usize,
     /// Bytes of blocks being read for it.
     pub reading_bytes: usize,
+    /// It stands in a row of those that wait for a limit: to be served, and to be asked.
+    pub waits_to_serve: bool,
+    pub waits_to_ask: bool,
     pub handshake_sent: bool,
     /// What has come of the other side's handshake.
     pub handshake: Vec<u8>,
@@ -128,6 +131,8 @@ pub(crate) struct Peer {
     /// When we began or ended to serve it, or it began to wait.
     pub service_since: Timestamp,
     pub requests: VecDeque<Asked>,
+    /// Requests taken back for more urgent ones: a block of these that comes all the same is taken.
+    pub given_up: VecDeque<Asked>,
     pub pipeline: Pipeline,
     /// When a block came last, or the first request went out.
     pub last_block: Timestamp,
@@ -178,6 +183,8 @@ impl Connection {
             room: 0,
             in_driver: 0,
             reading_bytes: 0,
+            waits_to_serve: false,
+            waits_to_ask: false,
             handshake_sent: false,
             handshake: Vec::new(),
             decoder: Decoder::new(DEFAULT_MAX_FRAME),
@@ -221,6 +228,7 @@ impl Peer {
             am_interested: false,
             service_since: now,
             requests: VecDeque::new(),
+            given_up: VecDeque::new(),
             pipeline: Pipeline::new(),
             last_block: now,
             snubs_us: false,

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brackish_wire::PeerId;
 use brackish_wire::metainfo::{Info, PieceLayers};
 
-use crate::{ConnectionId, StorageError, TorrentId, Via};
+use crate::{ConnectionId, ReaderId, StorageError, TorrentId, Via};
 
 /// Something that happened. Nothing depends on an event being read.
 #[derive(Clone, Debug)]
@@ -41,10 +42,35 @@ pub enum Event {
         /// Its index.
         piece: u32,
     },
-    /// Every wanted piece is verified.
+    /// Every wanted piece is verified. Comes again when more was wanted meanwhile.
     Finished {
         /// Which torrent.
         torrent: TorrentId,
+    },
+    /// A reader has its first byte, after it was opened or jumped.
+    ReaderBegan {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Which reader.
+        reader: ReaderId,
+        /// Since it was opened or jumped.
+        after: Duration,
+    },
+    /// A reader has waited for the data at its position so long that a person notices.
+    ReaderStalled {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Which reader.
+        reader: ReaderId,
+    },
+    /// A reader that had stalled has data again.
+    ReaderResumed {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Which reader.
+        reader: ReaderId,
+        /// How long it waited.
+        after: Duration,
     },
     /// A peer sent a good handshake.
     PeerConnected {
@@ -147,6 +173,9 @@ pub enum DisconnectReason {
     /// Both ends have everything.
     #[error("both are seeds")]
     BothSeeds,
+    /// There were more connections than there may be.
+    #[error("too many connections")]
+    Limit,
     /// The torrent was removed or the session shut down.
     #[error("the torrent was removed")]
     Removed,

@@ -65,6 +65,13 @@ pub enum Input<'a> {
         /// What is there already.
         result: Result<Presence, StorageError>,
     },
+    /// The store of a torrent could not follow [`Output::WantFiles`](crate::Output::WantFiles).
+    StorageFailed {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// What went wrong.
+        error: StorageError,
+    },
     /// A [`Output::Read`](crate::Output::Read) was done.
     BlockRead {
         /// Which.

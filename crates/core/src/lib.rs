@@ -22,6 +22,7 @@ mod connection;
 mod event;
 mod input;
 mod layers;
+mod limit;
 mod metadata;
 mod meter;
 mod names;
@@ -33,7 +34,9 @@ mod pex;
 mod picker;
 mod pipeline;
 mod rarity;
+mod readers;
 mod relay;
+mod selection;
 mod session;
 mod slab;
 mod stats;
@@ -45,7 +48,9 @@ mod web_seed;
 pub use config::{AddTorrent, AddTorrentError, Config, Existing, Source};
 pub use event::{DisconnectReason, Event};
 pub use input::{AcceptError, FetchError, Input, Presence, StorageError};
+pub use limit::Limits;
 pub use output::Output;
+pub use selection::{Priority, Select, SelectError};
 pub use session::Session;
 pub use stats::{
     PeerStats, TorrentState, TorrentStats, TrackerStats, TrackerStatus, WebSeedStats, WebSeedStatus,
@@ -55,6 +60,22 @@ pub use time::Timestamp;
 /// A torrent of one session. Never reused within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TorrentId(pub(crate) u32);
+
+/// A reader of one torrent, from its opening to its end. Not reused while it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReaderId(pub(crate) u32);
+
+impl ReaderId {
+    /// The identity as a number, for a driver that keys a table outside Rust by it.
+    pub fn to_u32(self) -> u32 {
+        self.0
+    }
+
+    /// The reader of such a number.
+    pub fn from_u32(number: u32) -> Self {
+        Self(number)
+    }
+}
 
 /// A connection of one session, from its dial or acceptance to its end. Never reused within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use brackish_wire::PieceIndex;
 use brackish_wire::metainfo::{Info, PieceLayers};
 use brackish_wire::tracker::AnnounceRequest;
+use brackish_wire::{Bitfield, PieceIndex};
 use bytes::Bytes;
 
 use crate::{ConnectionId, JobId, SocketId, TorrentId};
@@ -65,6 +65,18 @@ pub enum Output {
         info: Arc<Info>,
         /// What is known of its piece layers (BEP 52).
         piece_layers: PieceLayers,
+        /// The files that are wanted, by their place in the torrent's list. See
+        /// [`Output::WantFiles`].
+        wanted: Bitfield,
+    },
+    /// Other files of a torrent are wanted from now on. Files that are not should not be made,
+    /// though blocks may come of which a part lies in one: a piece is fetched and checked whole,
+    /// and what is written can be read back, wherever the store keeps it.
+    WantFiles {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// The wanted files, by their place in the torrent's list.
+        files: Bitfield,
     },
     /// Finish what was asked of a store, then let go of it. No input about it matters any more.
     CloseStorage {

@@ -1,10 +1,11 @@
 //! Which block to ask of which peer.
 //!
 //! Responsibilities: (1) knows of every block whether it is free, asked for (of whom, since when)
-//! or here; (2) chooses the next blocks for a peer: the reader's window first, then what the peer
+//! or here; (2) chooses the next blocks for a peer: what readers need soon, then what the peer
 //! itself suggests, pieces already begun, then the rarest piece that the peer has, with random ones at the very start; (3) in the
 //! endgame, when every missing block is asked for, asks slow blocks of a second peer; (4) frees
-//! blocks that a peer will not send. It does not know what is verified, only what it was told.
+//! blocks that a peer will not send; (5) takes the pieces class by class as they are wanted, and
+//! leaves alone those that are not. It does not know what is verified, only what it was told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use brackish_wire::{Bitfield, BlockRequest, Layout, PieceIndex};
 use rand::{Rng, RngExt};
 
 use crate::padding::Padding;
-use crate::rarity::Rarity;
-use crate::{ConnectionId, Timestamp};
+use crate::rarity::{CLASSES, Rarity, USUAL};
+use crate::{ConnectionId, Priority, Timestamp};
 
 /// Pieces chosen at random before rarity counts, so that a newcomer soon has something to trade
 /// even when what is rare is slow to come.
@@ -23,9 +24,6 @@ const RANDOM_FIRST_PIECES: u32 = 2;
 
 /// Tries at a random piece before the rarest is taken.
 const RANDOM_TRIES: usize = 16;
-
-/// Pieces from the reader's position on that come before all others.
-const CURSOR_WINDOW: u32 = 16;
 
 /// A block is asked of another peer in the endgame once it has been out for this long: a peer that
 /// is about to send it is not doubled.
@@ -47,9 +45,20 @@ pub(crate) struct Picker {
     open: BTreeSet<u32>,
     /// Pieces that were bad and are fetched anew, and the one peer that each is asked of.
     suspects: BTreeMap<u32, Option<(ConnectionId, Timestamp)>>,
+    /// Pieces not begun and not wanted; without length while there was none.
+    shelved: Bitfield,
     /// Pieces that became complete, for the random start.
     completed: u32,
-    cursor: Option<u32>,
+}
+
+/// A piece that a reader needs soon, to be asked of a peer before all others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub piece: u32,
+    /// It is needed so soon that other things give way.
+    pub is_urgent: bool,
+    /// Its blocks are asked of this peer too once others have had them asked for so long.
+    pub double_after: Option<Duration>,
 }
 
 /// A piece of which something was asked for.
@@ -63,6 +72,8 @@ struct Begun {
     missing: u32,
     /// Held back while it is examined: nothing of it is asked for.
     frozen: bool,
+    /// Not wanted any more: nothing of it is asked for; what comes all the same is kept.
+    shelved: bool,
 }
 
 impl Begun {
@@ -74,6 +85,7 @@ impl Begun {
             free: blocks,
             missing: blocks,
             frozen: false,
+            shelved: false,
         };
         for number in padding.blocks(piece.get()) {
             if let Some(block) = begun.blocks.get_mut(number as usize) {
@@ -83,6 +95,41 @@ impl Begun {
             }
         }
         begun
+    }
+
+    /// Asks `peer` for blocks that others were asked for so long ago.
+    fn double(
+        &mut self,
+        lengths: &Layout,
+        peer: ConnectionId,
+        goal: usize,
+        (age, now): (Duration, Timestamp),
+        chosen: &mut Vec<BlockRequest>,
+    ) {
+        if self.missing == 0 || self.frozen || self.shelved {
+            return;
+        }
+        for (number, block) in self.blocks.iter_mut().enumerate() {
+            if chosen.len() >= goal {
+                return;
+            }
+            if block.here
+                || block.is_free()
+                || block.is_held_by(peer)
+                || block.holders[HOLDERS - 1].is_some()
+                || now.since(block.asked) < age
+            {
+                continue;
+            }
+            let Some(place) = block.holders.iter_mut().find(|holder| holder.is_none()) else {
+                continue;
+            };
+            if let Some(request) = lengths.block(self.piece, number as u32) {
+                *place = Some(peer);
+                block.asked = now;
+                chosen.push(request);
+            }
+        }
     }
 }
 
@@ -144,8 +191,8 @@ impl Picker {
             begun: BTreeMap::new(),
             open: BTreeSet::new(),
             suspects: BTreeMap::new(),
+            shelved: Bitfield::new(0),
             completed: 0,
-            cursor: None,
         }
     }
 
@@ -159,23 +206,55 @@ impl Picker {
         self.rarity.decrement(piece.get(), rng);
     }
 
-    /// From which piece on a reader wants the data next.
-    pub fn set_cursor(&mut self, piece: Option<u32>) {
-        self.cursor = piece;
-    }
-
     /// The piece is verified: nothing of it is to be fetched.
     pub fn verified(&mut self, piece: PieceIndex) {
         self.rarity.remove(piece.get());
         self.begun.remove(&piece.get());
         self.open.remove(&piece.get());
         self.suspects.remove(&piece.get());
+        self.shelved.clear(piece.get());
         self.completed += 1;
     }
 
     /// The piece was verified and is no longer there: it is to be fetched anew.
-    pub fn lost(&mut self, piece: PieceIndex) {
-        self.rarity.insert(piece.get());
+    pub fn lost(&mut self, piece: PieceIndex, rng: &mut impl Rng) {
+        self.rarity.insert(piece.get(), rng);
+    }
+
+    /// How much the piece is wanted from now on; nothing to one that is verified.
+    pub fn set_priority(&mut self, piece: PieceIndex, priority: Priority, rng: &mut impl Rng) {
+        let index = piece.get();
+        let class = match priority {
+            Priority::Skip => return self.shelve(index),
+            Priority::Low => USUAL + 1,
+            Priority::Normal => USUAL,
+            Priority::High => USUAL - 1,
+        };
+        self.rarity.set_class(index, class, rng);
+        if self.shelved.clear(index) {
+            self.rarity.insert(index, rng);
+        }
+        if let Some(begun) = self.begun.get_mut(&index).filter(|begun| begun.shelved) {
+            begun.shelved = false;
+            if begun.free > 0 && !begun.frozen {
+                self.open.insert(index);
+            }
+        }
+    }
+
+    /// Nothing of the piece is asked for until it is wanted again.
+    fn shelve(&mut self, piece: u32) {
+        if self.rarity.contains(piece) {
+            self.rarity.remove(piece);
+            if self.shelved.is_empty() {
+                self.shelved = Bitfield::new(self.lengths.piece_count());
+            }
+            self.shelved.set(piece);
+        } else if let Some(begun) = self.begun.get_mut(&piece) {
+            begun.shelved = true;
+            self.open.remove(&piece);
+            self.suspects.remove(&piece);
+        }
     }
 
     /// The piece came and was bad. It is not asked for until it is [`Picker::restart`]ed.
@@ -190,15 +269,18 @@ impl Picker {
     /// Forgets what came of a piece: all of it is to be fetched again, and before all others, from
     /// one peer alone where that can be, so that it is soon known who sent what was bad.
     pub fn restart(&mut self, piece: PieceIndex) {
-        let begun = Begun::new(piece, self.lengths.block_count(piece), &self.padding);
+        let mut begun = Begun::new(piece, self.lengths.block_count(piece), &self.padding);
+        begun.shelved = self.begun.get(&piece.get()).is_some_and(|b| b.shelved);
+        if !begun.shelved {
+            self.suspects.insert(piece.get(), None);
+        }
         self.begun.insert(piece.get(), begun);
         self.open.remove(&piece.get());
-        self.suspects.insert(piece.get(), None);
     }
 
     /// Whether every missing block is asked for, so that only doubling is left.
     pub fn is_endgame(&self) -> bool {
-        self.open.is_empty() && self.rarity.order().is_empty()
+        self.open.is_empty() && self.rarity.is_empty()
     }
 
     /// Chooses up to `goal` blocks for a peer that has the pieces `has`, and notes that they were
@@ -217,18 +299,9 @@ impl Picker {
         if !self.suspects.is_empty() {
             self.take_suspects(peer, has, goal, now, &mut chosen);
         }
-        if let Some(cursor) = self.cursor {
-            let end = cursor
-                .saturating_add(CURSOR_WINDOW)
-                .min(self.lengths.piece_count());
-            for piece in cursor..end {
-                if chosen.len() >= goal {
-                    return chosen;
-                }
-                if has.get(piece) && self.is_to_be_had(piece) {
-                    self.take(peer, piece, goal, now, &mut chosen);
-                }
-            }
+        let uniform = self.rarity.is_uniform();
+        if !uniform {
+            self.take_class(0, peer, has, goal, now, rng, &mut chosen);
         }
         while let Some(piece) = advice.front().copied().filter(|_| chosen.len() < goal) {
             if has.get(piece) && self.is_to_be_had(piece) {
@@ -237,17 +310,9 @@ impl Picker {
                 advice.pop_front();
             }
         }
-        while chosen.len() < goal {
-            let Some(piece) = self.open.iter().copied().find(|piece| has.get(*piece)) else {
-                break;
-            };
-            self.take(peer, piece, goal, now, &mut chosen);
-        }
-        while chosen.len() < goal {
-            let Some(piece) = self.next_piece(has, rng) else {
-                break;
-            };
-            self.take(peer, piece, goal, now, &mut chosen);
+        let last = if uniform { USUAL.into() } else { CLASSES - 1 };
+        for class in usize::from(USUAL)..=last {
+            self.take_class(class, peer, has, goal, now, rng, &mut chosen);
         }
         if chosen.len() < goal && self.is_endgame() {
             self.double(peer, has, goal, now, &mut chosen);
@@ -256,10 +321,12 @@ impl Picker {
     }
 
     /// Up to `most` pieces next to each other, none of them begun, of what `has` has: to be asked
-    /// for as one. They go on from `next` unless a rarer piece is elsewhere.
+    /// for as one. They go on from `next` unless a rarer piece is elsewhere; what a reader needs
+    /// soon, `urgent`, comes before both.
     pub fn run(
         &self,
         has: &Bitfield,
+        urgent: Option<u32>,
         next: Option<u32>,
         most: u32,
         rng: &mut impl Rng,
@@ -267,16 +334,24 @@ impl Picker {
         let is_free = |piece: u32| {
             piece < self.lengths.piece_count() && has.get(piece) && self.rarity.contains(piece)
         };
-        let order = self.rarity.order();
+        let class = |class: &usize| {
+            let mut order = self.rarity.of_class(*class).iter();
+            order.any(|piece| has.get(*piece))
+        };
+        let Some(class) = (0..CLASSES).find(class) else {
+            return VecDeque::new();
+        };
+        let order = self.rarity.of_class(class);
         let Some(rarest) = order.iter().copied().find(|piece| has.get(*piece)) else {
             return VecDeque::new();
         };
         let as_rare =
             |piece: u32| self.rarity.availability(piece) <= self.rarity.availability(rarest);
-        let mut first = match next.filter(|next| is_free(*next) && as_rare(*next)) {
+        let next = next.filter(|next| is_free(*next) && as_rare(*next));
+        let mut first = match urgent.filter(|piece| is_free(*piece)).or(next) {
             Some(next) => next,
             None => {
-                let mut first = self.next_piece(has, rng).unwrap_or(rarest);
+                let mut first = self.next_piece(class, has, rng).unwrap_or(rarest);
                 // From the beginning of the gap that it lies in, so that no small ones are left.
                 for _ in 1..most {
                     let Some(before) = first.checked_sub(1).filter(|piece| is_free(*piece)) else {
@@ -313,6 +388,32 @@ impl Picker {
         chosen
     }
 
+    /// Chooses up to `goal` blocks of pieces that readers need soon, and notes that they were asked
+    /// of the peer.
+    pub fn pick_claims(
+        &mut self,
+        peer: ConnectionId,
+        claims: &[Claim],
+        goal: usize,
+        now: Timestamp,
+    ) -> Vec<BlockRequest> {
+        let mut chosen = Vec::new();
+        for claim in claims {
+            if chosen.len() >= goal {
+                break;
+            }
+            if self.is_to_be_had(claim.piece) {
+                self.take(peer, claim.piece, goal, now, &mut chosen);
+            } else if let (Some(after), Some(begun)) =
+                (claim.double_after, self.begun.get_mut(&claim.piece))
+            {
+                let age = after.max(ENDGAME_AGE);
+                begun.double(&self.lengths, peer, goal, (age, now), &mut chosen);
+            }
+        }
+        chosen
+    }
+
     /// As [`Picker::pick`] for a peer that is suspected of bad data: as far as there are pieces to
     /// begin it is given those, and nobody else is asked for them, so that the next bad one is
     /// known to be its own.
@@ -330,7 +431,7 @@ impl Picker {
         while chosen.len() < goal {
             let advised = advice.iter().copied();
             let mut fresh = advised.filter(|piece| has.get(*piece) && self.rarity.contains(*piece));
-            let Some(piece) = fresh.next().or_else(|| self.next_piece(has, rng)) else {
+            let Some(piece) = fresh.next().or_else(|| self.next_fresh(has, rng)) else {
                 break;
             };
             self.take(peer, piece, goal, now, &mut chosen);
@@ -344,7 +445,7 @@ impl Picker {
     }
 
     /// Whether the piece has blocks that are free.
-    fn is_to_be_had(&self, piece: u32) -> bool {
+    pub fn is_to_be_had(&self, piece: u32) -> bool {
         self.open.contains(&piece) || self.rarity.contains(piece)
     }
 
@@ -382,9 +483,41 @@ impl Picker {
         }
     }
 
+    /// Asks `peer` for pieces of one class.
+    #[allow(clippy::too_many_arguments)] // As `pick`, of which it is a part.
+    fn take_class(
+        &mut self,
+        class: usize,
+        peer: ConnectionId,
+        has: &Bitfield,
+        goal: usize,
+        now: Timestamp,
+        rng: &mut impl Rng,
+        chosen: &mut Vec<BlockRequest>,
+    ) {
+        while chosen.len() < goal {
+            let Some(piece) = self.next_of_class(class, has, rng) else {
+                return;
+            };
+            self.take(peer, piece, goal, now, chosen);
+        }
+    }
+
+    /// The piece of a class to go on with, or to begin, for a peer that has `has`.
+    fn next_of_class(&self, class: usize, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
+        let mut open = self.open.iter().copied();
+        let begun = open.find(|piece| self.rarity.class_of(*piece) == class && has.get(*piece));
+        begun.or_else(|| self.next_piece(class, has, rng))
+    }
+
     /// The piece to begin for a peer that has `has`.
-    fn next_piece(&self, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
-        let order = self.rarity.order();
+    fn next_fresh(&self, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
+        (0..CLASSES).find_map(|class| self.next_piece(class, has, rng))
+    }
+
+    /// The piece of a class to begin for a peer that has `has`.
+    fn next_piece(&self, class: usize, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
+        let order = self.rarity.of_class(class);
         if self.completed < RANDOM_FIRST_PIECES && !order.is_empty() {
             for _ in 0..RANDOM_TRIES {
                 let piece = order[rng.random_range(0..order.len())];
@@ -446,29 +579,8 @@ impl Picker {
         chosen: &mut Vec<BlockRequest>,
     ) {
         for begun in self.begun.values_mut() {
-            if begun.missing == 0 || begun.frozen || !has.get(begun.piece.get()) {
-                continue;
-            }
-            for (number, block) in begun.blocks.iter_mut().enumerate() {
-                if chosen.len() >= goal {
-                    return;
-                }
-                if block.here
-                    || block.is_free()
-                    || block.is_held_by(peer)
-                    || block.holders[HOLDERS - 1].is_some()
-                    || now.since(block.asked) < ENDGAME_AGE
-                {
-                    continue;
-                }
-                let Some(place) = block.holders.iter_mut().find(|holder| holder.is_none()) else {
-                    continue;
-                };
-                if let Some(request) = self.lengths.block(begun.piece, number as u32) {
-                    *place = Some(peer);
-                    block.asked = now;
-                    chosen.push(request);
-                }
+            if has.get(begun.piece.get()) {
+                begun.double(&self.lengths, peer, goal, (ENDGAME_AGE, now), chosen);
             }
         }
     }
@@ -543,7 +655,7 @@ impl Picker {
             begun.free += 1;
             if let Some(asked) = self.suspects.get_mut(&piece.get()) {
                 *asked = None;
-            } else if !begun.frozen {
+            } else if !begun.frozen && !begun.shelved {
                 self.open.insert(piece.get());
             }
         }

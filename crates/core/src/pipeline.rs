@@ -30,6 +30,8 @@ pub(crate) struct Pipeline {
     limit: usize,
     /// The shortest time from a request to its block.
     delay: Option<Duration>,
+    /// The time from the last block's request to the block.
+    last_delay: Option<Duration>,
     fast_start: bool,
     last_rate: f64,
     snubbed: bool,
@@ -41,6 +43,7 @@ impl Pipeline {
             target: INITIAL,
             limit: DEFAULT_REQQ,
             delay: None,
+            last_delay: None,
             fast_start: true,
             last_rate: 0.0,
             snubbed: false,
@@ -52,6 +55,16 @@ impl Pipeline {
         if self.snubbed { 1 } else { self.target }
     }
 
+    /// Whether its rate may still be far from what it can be.
+    pub fn is_growing(&self) -> bool {
+        self.fast_start
+    }
+
+    /// How long the last block took from its request on.
+    pub fn last_delay(&self) -> Option<Duration> {
+        self.last_delay
+    }
+
     /// The peer said how many requests it takes (`reqq`).
     pub fn set_limit(&mut self, reqq: u32) {
         self.limit = (reqq as usize).clamp(1, MAX);
@@ -61,6 +74,7 @@ impl Pipeline {
     /// A block came, `delay` after it was asked for.
     pub fn on_block(&mut self, delay: Duration) {
         self.snubbed = false;
+        self.last_delay = Some(delay);
         self.delay = Some(self.delay.map_or(delay, |least| least.min(delay)));
         if !self.fast_start {
             return;

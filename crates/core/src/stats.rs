@@ -15,7 +15,7 @@ pub enum TorrentState {
     Checking,
     /// It fetches pieces.
     Downloading,
-    /// It has every piece.
+    /// It has every wanted piece and serves what it has.
     Seeding,
     /// Its store failed; verified pieces are still served.
     Failed,
@@ -30,6 +30,11 @@ pub struct TorrentStats {
     pub total: u64,
     /// Bytes of verified pieces.
     pub verified: u64,
+    /// Bytes of the wanted pieces, of which a part may belong to files that are not; 0 before the
+    /// metadata.
+    pub wanted: u64,
+    /// Bytes of the wanted pieces that are verified.
+    pub wanted_verified: u64,
     /// Number of pieces; 0 before the metadata.
     pub pieces: u32,
     /// Verified pieces.

@@ -12,6 +12,7 @@ use crate::blame::{Blame, Digest};
 use crate::blocks::BlockChecks;
 use crate::choker::Choker;
 use crate::layers::LayerFetch;
+use crate::limit::Bucket;
 use crate::metadata::MetadataFetch;
 use crate::meter::Meter;
 use crate::names::Names;
@@ -20,10 +21,12 @@ use crate::peer_set::PeerSet;
 use crate::pex::Log;
 use crate::picker::Picker;
 use crate::rarity::Rarity;
+use crate::readers::Readers;
 use crate::relay::Relay;
+use crate::selection::Selection;
 use crate::trees::Trees;
 use crate::web_seed::WebSeed;
-use crate::{ConnectionId, Existing, JobId, Timestamp, TorrentState};
+use crate::{ConnectionId, Existing, JobId, Priority, Select, Timestamp, TorrentState};
 
 /// Peers that left of which the session still knows who they were, to ban them if their data
 /// proves bad.
@@ -44,6 +47,8 @@ pub(crate) struct Torrent {
     pub layers: LayerFetch,
     pub state: TorrentState,
     pub existing: Existing,
+    /// What is wanted of it to begin with.
+    pub select: Select,
     /// It was incomplete in this session, so that its completion is news to trackers.
     pub was_incomplete: bool,
     /// Connections in [`Stage::Active`](crate::connection::Stage::Active).
@@ -62,6 +67,8 @@ pub(crate) struct Torrent {
     pub choker: Choker,
     pub down: Meter,
     pub up: Meter,
+    pub down_limit: Bucket,
+    pub up_limit: Bucket,
     pub down_webrtc: u64,
     pub down_web_seeds: u64,
     pub up_webrtc: u64,
@@ -83,7 +90,13 @@ pub(crate) struct Content {
     pub lengths: Layout,
     pub padding: Arc<Padding>,
     pub verified: Bitfield,
+    pub selection: Selection,
+    /// The files that the store was told are wanted.
+    pub files: Bitfield,
+    /// Wanted pieces that are not verified.
+    pub missing: u32,
     pub picker: Picker,
+    pub readers: Readers,
     /// While seeding: how many peers have each piece, or were told to fetch it from us.
     pub spread: Option<Rarity>,
     /// Who sent each block of the pieces on their way.
@@ -115,6 +128,7 @@ impl Torrent {
         names: Names,
         name: Option<String>,
         existing: Existing,
+        select: Select,
         peer_set: PeerSet,
         now: Timestamp,
     ) -> Self {
@@ -127,6 +141,7 @@ impl Torrent {
             layers: LayerFetch::default(),
             state: TorrentState::Metadata,
             existing,
+            select,
             was_incomplete: false,
             active: Vec::new(),
             peer_set,
@@ -141,6 +156,8 @@ impl Torrent {
             choker: Choker::new(now),
             down: Meter::default(),
             up: Meter::default(),
+            down_limit: Bucket::new(now),
+            up_limit: Bucket::new(now),
             down_webrtc: 0,
             down_web_seeds: 0,
             up_webrtc: 0,
@@ -149,7 +166,8 @@ impl Torrent {
         }
     }
 
-    /// Bytes still to be had, as a tracker is told. Unknown counts as one block, so that no tracker
+    /// Bytes that are not here, wanted or not, as a tracker is told (BEP 3): who wants nothing more
+    /// and has not everything is no seed to it. Unknown counts as one block, so that no tracker
     /// takes the peer for a seed.
     pub fn left(&self) -> u64 {
         self.content
@@ -177,10 +195,16 @@ impl Torrent {
             .map(|known| &**known.info())
     }
 
+    /// Whether every piece is verified.
     pub fn is_complete(&self) -> bool {
         self.content
             .as_ref()
             .is_some_and(|content| content.verified.is_full())
+    }
+
+    /// Whether it wants nothing more (BEP 21), though it may not have everything.
+    pub fn is_upload_only(&self) -> bool {
+        self.state == TorrentState::Seeding
     }
 
     pub fn depart(&mut self, connection: ConnectionId, id: PeerId, address: Option<SocketAddr>) {
@@ -199,13 +223,18 @@ impl Torrent {
 }
 
 impl Content {
-    pub fn new(verifier: Verifier, rng: &mut impl rand::Rng) -> Self {
+    pub fn new(verifier: Verifier, select: &Select, rng: &mut impl rand::Rng) -> Self {
         let info = verifier.info().clone();
         let lengths = info.layout().clone();
         let padding = Arc::new(Padding::new(&info));
-        Self {
+        let selection = Selection::begin(&info, select);
+        let mut content = Self {
             picker: Picker::new(lengths.clone(), padding.clone(), rng),
             padding,
+            readers: Readers::default(),
+            files: selection.files(&info, &[]),
+            selection,
+            missing: 0,
             spread: None,
             verified: Bitfield::new(lengths.piece_count()),
             senders: BTreeMap::new(),
@@ -222,12 +251,67 @@ impl Content {
             checks: BlockChecks::default(),
             hashing: BTreeMap::new(),
             lengths,
+        };
+        content.apply_selection(rng);
+        content
+    }
+
+    /// What is wanted has changed: the picker and the count of what is missing follow.
+    pub fn apply_selection(&mut self, rng: &mut impl rand::Rng) {
+        self.missing = 0;
+        for piece in self.lengths.pieces() {
+            let priority = self.selection.piece(piece.get());
+            self.picker.set_priority(piece, priority, rng);
+            if self.wants(piece.get()) {
+                self.missing += 1;
+            }
         }
     }
 
     /// Whether a piece with this hash is right.
     pub fn is_right(&self, piece: PieceIndex, hash: &PieceHash) -> bool {
         self.verifier.judge(piece, hash) == Verdict::Good
+    }
+
+    /// A piece that was verified is not here any more; whether it is wanted.
+    pub fn lost(&mut self, piece: PieceIndex, rng: &mut impl rand::Rng) -> bool {
+        let priority = self.selection.piece(piece.get());
+        self.picker.lost(piece, rng);
+        self.picker.set_priority(piece, priority, rng);
+        let wanted = priority != Priority::Skip;
+        self.missing += u32::from(wanted);
+        wanted
+    }
+
+    /// Whether a piece is wanted and not here.
+    pub fn wants(&self, piece: u32) -> bool {
+        !self.verified.get(piece) && self.selection.wants(piece)
+    }
+
+    /// Whether every wanted piece is here. Where nothing is wanted yet, nothing is finished.
+    pub fn is_finished(&self) -> bool {
+        let chosen = || (0..self.lengths.piece_count()).any(|piece| self.selection.wants(piece));
+        self.verified.is_full() || self.missing == 0 && chosen()
+    }
+
+    /// Bytes of the wanted pieces, and of those of them that are verified.
+    pub fn wanted_bytes(&self) -> (u64, u64) {
+        if self.selection.is_everything() {
+            return (self.lengths.total(), self.verified_bytes());
+        }
+        let mut bytes = (0, 0);
+        for piece in self.lengths.pieces() {
+            if self.selection.wants(piece.get()) {
+                let size = u64::from(self.lengths.piece_size(piece));
+                bytes.0 += size;
+                bytes.1 += if self.verified.get(piece.get()) {
+                    size
+                } else {
+                    0
+                };
+            }
+        }
+        bytes
     }
 
     /// Bytes of the verified pieces.

@@ -33,8 +33,8 @@ pub mod verify;
 mod web_seeds;
 
 pub use brackish_core::{
-    Event, Existing, PeerStats, StorageError, TorrentId, TorrentState, TorrentStats, TrackerStats,
-    TrackerStatus, Via, WebSeedStats, WebSeedStatus,
+    Event, Existing, PeerStats, Priority, Select, SelectError, StorageError, TorrentId,
+    TorrentState, TorrentStats, TrackerStats, TrackerStatus, Via, WebSeedStats, WebSeedStatus,
 };
 pub use config::{Allocation, NodeConfig};
 pub use create::{CreateError, CreateOptions, Version};

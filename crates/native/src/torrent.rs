@@ -1,18 +1,19 @@
 //! A torrent of a node: what to give when one is added, and the handle that one gets.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Event, Existing, PeerStats, StorageError, TorrentId, TorrentState,
-    TorrentStats, TrackerStats, WebSeedStats,
+    AddTorrent, AddTorrentError, Event, Existing, PeerStats, Priority, Select, SelectError,
+    StorageError, TorrentId, TorrentState, TorrentStats, TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, InfoHash};
 use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::engine::{Command, EngineHandle, Registered};
+use crate::engine::{Choice, Command, EngineHandle, Registered};
 use crate::source::Source;
 use crate::storage::map::Place;
 
@@ -25,6 +26,8 @@ pub struct Add {
     pub place: Place,
     /// What to make of data that is there already.
     pub existing: Existing,
+    /// What of it is wanted; it can be changed later.
+    pub select: Select,
     /// TCP peers to try at once, besides those that the source names.
     pub peers: Vec<SocketAddr>,
     /// Announce URLs besides those of the source.
@@ -70,9 +73,17 @@ pub struct Torrent {
 }
 
 impl Add {
-    /// The torrent `source`, its files in `directory`, hashing what is there already.
+    /// The torrent `source`, its files in `directory`, hashing what is there already. What is wanted
+    /// is what a magnet link says (BEP 53), else everything.
     pub fn new(source: Source, directory: impl Into<PathBuf>) -> Self {
+        let select = match &source {
+            Source::Magnet(magnet) if !magnet.select.is_empty() => {
+                Select::Files(magnet.select.clone())
+            }
+            _ => Select::Everything,
+        };
         Self {
+            select,
             source,
             place: Place::Directory(directory.into()),
             existing: Existing::Check,
@@ -123,6 +134,7 @@ impl Torrent {
             web_seeds,
             peers,
             existing: add.existing,
+            select: add.select,
         };
         let (reply, answer) = oneshot::channel();
         let command = Command::Add {
@@ -175,7 +187,7 @@ impl Torrent {
         found.clone().ok_or(TorrentError::Removed)
     }
 
-    /// Waits until every piece is verified.
+    /// Waits until every wanted piece is verified.
     pub async fn wait_finished(&self) -> Result<(), TorrentError> {
         let mut stats = self.registered.stats.clone();
         let ended = |stats: &TorrentStats| {
@@ -227,6 +239,41 @@ impl Torrent {
         self.ask(|reply| Command::Verified { torrent, reply })
             .await
             .flatten()
+    }
+
+    /// Changes how much a file is wanted, by its place in the torrent's list. What is not wanted is
+    /// not fetched; a file that is not wanted is not made.
+    pub async fn set_file_priority(
+        &self,
+        file: usize,
+        priority: Priority,
+    ) -> Result<(), SelectError> {
+        self.choose(Choice::File(file, priority)).await
+    }
+
+    /// Changes how much files are wanted, all at once: the priority of each, by its place in the
+    /// torrent's list.
+    pub async fn set_file_priorities(&self, priorities: Vec<Priority>) -> Result<(), SelectError> {
+        self.choose(Choice::Files(priorities)).await
+    }
+
+    /// Changes how much a stretch of the torrent's bytes is wanted.
+    pub async fn set_range_priority(
+        &self,
+        range: Range<u64>,
+        priority: Priority,
+    ) -> Result<(), SelectError> {
+        self.choose(Choice::Range(range, priority)).await
+    }
+
+    async fn choose(&self, choice: Choice) -> Result<(), SelectError> {
+        let torrent = self.id();
+        let command = |reply| Command::Choose {
+            torrent,
+            choice,
+            reply,
+        };
+        self.ask(command).await.unwrap_or(Err(SelectError::Removed))
     }
 
     /// Adds TCP peers to the peer set.

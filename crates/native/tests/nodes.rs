@@ -5,7 +5,8 @@ mod common;
 use std::fs;
 
 use brackish_native::{
-    Add, Event, Node, NodeConfig, NodeError, Source, TorrentError, TorrentState, TrackerStatus, Via,
+    Add, Event, Node, NodeConfig, NodeError, Priority, Select, Source, TorrentError, TorrentState,
+    TrackerStatus, Via,
 };
 use brackish_wire::magnet::Magnet;
 use common::*;
@@ -61,6 +62,50 @@ async fn a_folder_with_empty_and_tiny_files_crosses_whole() {
             "{name}"
         );
     }
+}
+
+#[tokio::test]
+async fn only_the_files_that_are_wanted_are_made_and_others_when_they_are_wanted_too() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("seed/folder");
+    for (seed, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        write(&folder.join(name), &bytes(seed, 300_000));
+    }
+    let (metainfo, map) = torrent_of(&[folder], &[]).await;
+    let (one, other) = (tcp_node().await, tcp_node().await);
+    seed(&one, &metainfo, map).await;
+    let target = place.path().join("leech");
+    let mut add = Add::new(Source::Metainfo(metainfo.clone()), &target);
+    add.peers = vec![address(&one)];
+    add.select = Select::Files(vec![1..=1]);
+    let torrent = other.add(add).await.unwrap();
+    within(torrent.wait_finished()).await.unwrap();
+    let file = |name: &str| target.join("folder").join(name);
+    assert!(fs::read(file("b")).unwrap() == bytes(2, 300_000));
+    assert!(!file("a").exists() && !file("c").exists());
+    let stats = torrent.stats().borrow().clone();
+    assert!(
+        stats.wanted >= 300_000 && stats.wanted < 500_000,
+        "{stats:?}"
+    );
+    assert_eq!(stats.verified, stats.wanted);
+    torrent.set_file_priority(2, Priority::High).await.unwrap();
+    within(torrent.wait_finished()).await.unwrap();
+    assert!(fs::read(file("c")).unwrap() == bytes(3, 300_000));
+    assert!(!file("a").exists());
+    torrent
+        .set_file_priorities(vec![Priority::Normal; 3])
+        .await
+        .unwrap();
+    within(torrent.wait_finished()).await.unwrap();
+    assert!(fs::read(file("a")).unwrap() == bytes(1, 300_000));
+    assert_eq!(torrent.stats().borrow().downloaded, 900_000);
+    let left: Vec<_> = fs::read_dir(&target).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let beyond = torrent.set_file_priority(3, Priority::Low).await;
+    assert!(beyond.is_err());
+    one.shutdown().await;
+    other.shutdown().await;
 }
 
 #[tokio::test]

@@ -181,12 +181,15 @@ impl World {
     }
 
     pub(crate) fn check_complete(&mut self, node: NodeIndex) {
-        let full = self
+        let stats = self
             .session(node)
-            .and_then(|(session, torrent)| session.verified(torrent))
-            .is_some_and(|verified| verified.is_full());
+            .and_then(|(session, torrent)| session.torrent_stats(torrent));
+        let full = stats.is_some_and(|stats| stats.wanted == stats.wanted_verified);
         if !full {
-            self.violated(node, "finished without all pieces".to_owned());
+            self.violated(
+                node,
+                "finished without all the pieces that it wants".to_owned(),
+            );
         }
     }
 

@@ -40,6 +40,7 @@ mod swarm;
 mod table;
 mod trace;
 mod trackers;
+mod viewer;
 mod world;
 
 pub use failure::{Failure, Problem};
@@ -51,4 +52,5 @@ pub use scenario::{
     StoreSpec, Version,
 };
 pub use swarm::{Bound, homogeneous, mixed};
+pub use viewer::{Viewer, Viewing};
 pub use world::World;

@@ -82,7 +82,8 @@ impl World {
                 let result = self.nodes[node].store.open(&self.content);
                 self.store(node, 0, StoreJob::Answer(Answer::Opened(torrent, result)));
             }
-            Output::CloseStorage { .. } => {}
+            // The one file of the torrent is always there.
+            Output::WantFiles { .. } | Output::CloseStorage { .. } => {}
             Output::Read {
                 job,
                 piece,
@@ -260,6 +261,9 @@ impl World {
             }
             Event::Metadata { .. }
             | Event::Checked { .. }
+            | Event::ReaderBegan { .. }
+            | Event::ReaderStalled { .. }
+            | Event::ReaderResumed { .. }
             | Event::TrackerAnnounced { .. }
             | Event::TrackerFailed { .. }
             | Event::WebSeedFailed { .. } => {}

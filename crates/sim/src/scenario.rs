@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use brackish_core::Config;
+use brackish_core::{Config, Select};
 use brackish_wire::PeerId;
 
 use crate::failure::Failure;
@@ -59,6 +59,8 @@ pub struct NodeSpec {
     pub holds: Holds,
     /// It joins with the info-hash alone, and gets the metadata from peers.
     pub magnet: bool,
+    /// What it wants of the torrent when it joins.
+    pub select: Select,
     /// What it does that a session would not.
     pub behaviour: Behaviour,
     /// When it joins, from the start of the run.
@@ -256,6 +258,7 @@ impl NodeSpec {
             store: StoreSpec::FAST,
             holds: Holds::Nothing,
             magnet: false,
+            select: Select::Everything,
             behaviour: Behaviour::Honest,
             joins: Duration::ZERO,
             leaves: Leave::Never,

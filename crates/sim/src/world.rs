@@ -164,6 +164,11 @@ impl World {
         Ok(())
     }
 
+    /// Plays for so long from now on.
+    pub fn run_for(&mut self, time: Duration) -> Result<(), Failure> {
+        self.run_until(self.now.since(Timestamp::ZERO) + time)
+    }
+
     /// Plays one event; false when there is none.
     pub fn step(&mut self) -> Result<bool, Failure> {
         let Some((at, happening)) = self.queue.pop() else {
@@ -183,6 +188,19 @@ impl World {
     pub fn session(&self, node: NodeIndex) -> Option<(&Session, brackish_core::TorrentId)> {
         let running = self.nodes[node].running.as_ref()?;
         Some((&running.session, running.torrent))
+    }
+
+    /// Tells a node's session something, as its user would; the session is drained afterwards.
+    pub fn tell<T>(
+        &mut self,
+        node: NodeIndex,
+        tell: impl FnOnce(&mut Session, brackish_core::TorrentId, Timestamp) -> T,
+    ) -> Option<T> {
+        let now = self.now;
+        let running = self.nodes[node].running.as_mut()?;
+        let answer = tell(&mut running.session, running.torrent, now);
+        self.drain(node);
+        Some(answer)
     }
 
     /// What has come of it so far.
@@ -329,6 +347,7 @@ impl World {
             } else {
                 Existing::Check
             },
+            select: node.spec.select.clone(),
         };
         let torrent = session
             .add_torrent(add, now)

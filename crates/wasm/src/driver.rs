@@ -167,7 +167,10 @@ impl Driver {
                 torrent,
                 info,
                 piece_layers,
+                ..
             } => self.open_store(torrent, Verifier::new(info, piece_layers)),
+            // A file is made by the first block of it, and there are few of an unwanted one.
+            Output::WantFiles { .. } => {}
             Output::CloseStorage { torrent } => {
                 if let Some(store) = self.take_store(torrent) {
                     store.push(Job::Close {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use brackish_core::{AddTorrent, AddTorrentError, Config, Existing, Input, Source, TorrentId};
+use brackish_core::{
+    AddTorrent, AddTorrentError, Config, Existing, Input, Priority, ReaderId, Select, SelectError,
+    Session, Source, TorrentId,
+};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{
     Info, InfoBuilder, Metainfo, PieceLayers, Verifier, default_piece_length,
@@ -111,7 +114,10 @@ impl Engine {
         let web_seeds = with_urls(metainfo.web_seeds, web_seeds);
         let place = self.place();
         let known = Known::Info(verifier);
-        Ok(self.driver.add(key, known, tiers, web_seeds, place)?)
+        let select = Select::Everything;
+        Ok(self
+            .driver
+            .add(key, known, tiers, web_seeds, place, select)?)
     }
 
     /// Takes part in the torrent of a magnet link or info-hash, as
@@ -136,6 +142,10 @@ impl Engine {
                 .collect();
             let tiers = with_trackers(tiers, trackers);
             let web_seeds = with_urls(magnet.web_seeds.clone(), web_seeds);
+            let select = match magnet.select.is_empty() {
+                true => Select::Everything,
+                false => Select::Files(magnet.select.clone()),
+            };
             let stored = match &driver.opfs {
                 Some(folder) => stored_info(folder, magnet.info_hash).await,
                 None => None,
@@ -144,7 +154,9 @@ impl Engine {
                 Some(info) => Known::Info(Verifier::new(Arc::new(info), PieceLayers::default())),
                 None => Known::Magnet(magnet),
             };
-            Ok(driver.add(key, known, tiers, web_seeds, place)?.into())
+            Ok(driver
+                .add(key, known, tiers, web_seeds, place, select)?
+                .into())
         })
     }
 
@@ -192,8 +204,10 @@ impl Engine {
             let files = files.into_iter().map(|(_, file)| file).collect();
             let tiers = with_trackers(Vec::new(), trackers);
             let known = Known::Info(Verifier::new(Arc::new(info), PieceLayers::default()));
-            let place = Place::Files(files);
-            Ok(driver.add(key, known, tiers, web_seeds, place)?.into())
+            let (place, select) = (Place::Files(files), Select::Everything);
+            Ok(driver
+                .add(key, known, tiers, web_seeds, place, select)?
+                .into())
         })
     }
 
@@ -218,16 +232,51 @@ impl Engine {
         promise
     }
 
-    /// Says from which piece on the page wants the data; nothing goes back to rarest first.
-    #[wasm_bindgen(js_name = setCursor)]
-    pub fn set_cursor(&self, key: u32, piece: Option<u32>) {
-        if let Some(id) = self.driver.id(key) {
-            self.driver
-                .session
-                .borrow_mut()
-                .set_cursor(id, piece, now());
-            self.driver.pump();
+    /// Changes how much a file is wanted: 0 not at all, 1 less than others, 2 as usual, 3 more.
+    #[wasm_bindgen(js_name = selectFile)]
+    pub fn select_file(&self, key: u32, file: u32, wanted: u8) -> Result<(), JsValue> {
+        self.select(key, |session, id| {
+            session.set_file_priority(id, file as usize, priority(wanted), now())
+        })
+    }
+
+    /// Changes how much the bytes from `begin` up to, not including, `end` are wanted.
+    #[wasm_bindgen(js_name = selectRange)]
+    pub fn select_range(&self, key: u32, begin: f64, end: f64, wanted: u8) -> Result<(), JsValue> {
+        self.select(key, |session, id| {
+            session.set_range_priority(id, begin as u64..end as u64, priority(wanted), now())
+        })
+    }
+
+    /// Begins to read the bytes from `begin` up to, not including, `end`: they are fetched first, in
+    /// order. Returns the reader's number.
+    #[wasm_bindgen(js_name = openReader)]
+    pub fn open_reader(&self, key: u32, begin: f64, end: f64) -> Result<u32, JsValue> {
+        let mut reader = 0;
+        self.select(key, |session, id| {
+            reader = session
+                .open_reader(id, begin as u64..end as u64, now())?
+                .to_u32();
+            Ok(())
+        })?;
+        Ok(reader)
+    }
+
+    /// Says where a reader is; nothing ends it.
+    #[wasm_bindgen(js_name = moveReader)]
+    pub fn move_reader(&self, key: u32, reader: u32, position: Option<f64>) {
+        let Some(id) = self.driver.id(key) else {
+            return;
+        };
+        let reader = ReaderId::from_u32(reader);
+        {
+            let mut session = self.driver.session.borrow_mut();
+            match position {
+                Some(position) => session.move_reader(id, reader, position as u64, now()),
+                None => session.close_reader(id, reader, now()),
+            }
         }
+        self.driver.pump();
     }
 
     /// Verified bytes of a torrent, as a `Uint8Array`.
@@ -322,6 +371,21 @@ impl Engine {
         Promise::all(&closings)
     }
 
+    fn select(
+        &self,
+        key: u32,
+        choose: impl FnOnce(&mut Session, TorrentId) -> Result<(), SelectError>,
+    ) -> Result<(), JsValue> {
+        let id = self.driver.id(key);
+        let chosen = match id {
+            Some(id) => choose(&mut self.driver.session.borrow_mut(), id),
+            None => Err(SelectError::Removed),
+        };
+        self.driver.pump();
+        self.driver.report();
+        chosen.map_err(|error| Fault::new("bad-selection", error.to_string()).into())
+    }
+
     fn ask(&self, key: u32, job: impl FnOnce(Reply) -> Job) -> Promise {
         let (promise, reply) = Reply::new();
         let torrents = self.driver.torrents.borrow();
@@ -358,6 +422,7 @@ impl Driver {
         trackers: Vec<Vec<String>>,
         web_seeds: Vec<String>,
         place: Place,
+        select: Select,
     ) -> Result<Array, Fault> {
         let existing = match place {
             Place::Files(_) => Existing::AllVerified,
@@ -393,6 +458,7 @@ impl Driver {
             web_seeds: web_seeds.clone(),
             peers: Vec::new(),
             existing,
+            select,
         };
         let id =
             self.session
@@ -432,6 +498,16 @@ impl Driver {
         let torrents = self.torrents.borrow();
         let found = torrents.iter().find(|(_, torrent)| torrent.key == key);
         found.map(|(id, _)| *id)
+    }
+}
+
+/// The priority that the page gives as a number.
+fn priority(wanted: u8) -> Priority {
+    match wanted {
+        0 => Priority::Skip,
+        1 => Priority::Low,
+        2 => Priority::Normal,
+        _ => Priority::High,
     }
 }
 

@@ -65,6 +65,9 @@ extern "C" {
     /// Every piece is verified.
     #[wasm_bindgen(method)]
     pub fn finished(this: &Host, torrent: u32);
+    /// A reader had its first byte, stalled, or goes on; the milliseconds that it waited.
+    #[wasm_bindgen(method)]
+    pub fn reader(this: &Host, torrent: u32, reader: u32, what: &str, milliseconds: f64);
     /// The figures of one peer; those of the torrent, which follow, end the list.
     #[wasm_bindgen(method)]
     pub fn peer(this: &Host, id: &str, client: Option<&str>, figures: &[f64]);

@@ -1,8 +1,9 @@
 //! What the page is told: events as they come, figures when its script asks for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use brackish_core::{Event, TorrentId, TorrentState, TrackerStatus, WebSeedStatus};
+use brackish_core::{Event, ReaderId, TorrentId, TorrentState, TrackerStatus, WebSeedStatus};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{FileKind, Info, Metainfo, PieceLayers};
 use brackish_wire::{InfoHash, PeerId};
@@ -110,9 +111,29 @@ impl Driver {
                     self.host.failed(key, fault.code, &fault.message);
                 }
             }
+            Event::ReaderBegan {
+                torrent,
+                reader,
+                after,
+            } => self.report_reader(torrent, reader, "began", after),
+            Event::ReaderStalled { torrent, reader } => {
+                self.report_reader(torrent, reader, "stalled", Duration::ZERO);
+            }
+            Event::ReaderResumed {
+                torrent,
+                reader,
+                after,
+            } => self.report_reader(torrent, reader, "resumed", after),
             Event::PieceFailed { .. }
             | Event::PeerBanned { .. }
             | Event::TrackerAnnounced { .. } => {}
+        }
+    }
+
+    fn report_reader(&self, torrent: TorrentId, reader: ReaderId, what: &str, after: Duration) {
+        if let Some(key) = self.key(torrent) {
+            let milliseconds = after.as_secs_f64() * 1000.0;
+            self.host.reader(key, reader.to_u32(), what, milliseconds);
         }
     }
 
@@ -170,6 +191,8 @@ impl Driver {
                 stats.uploaded as f64,
                 stats.download_rate as f64,
                 stats.upload_rate as f64,
+                stats.wanted as f64,
+                stats.wanted_verified as f64,
             ],
         );
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brackish_native::{Add, Node, Torrent, TorrentStats, source};
+use brackish_native::{Add, Node, Select, Torrent, TorrentStats, source};
 use brackish_wire::metainfo::Info;
 
 use super::follow::{Ended, Until, follow};
@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::format::{bytes, duration, percent, printable, rate};
 use crate::json::{self, Event, Ready};
 use crate::print;
+use crate::selection::{Wanted, priorities};
 use crate::signals::Stop;
 use crate::view::{LiveView, Mode};
 
@@ -34,6 +35,9 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     let stop = Stop::listen();
     let info_hash = source.info_hash().to_string();
     let mut add = Add::new(source, &args.output);
+    if !args.files.is_empty() {
+        add.select = Select::Nothing;
+    }
     add.peers = named_peers;
     add.extra_trackers = args.peers.trackers;
     let torrent = node.add(add).await?;
@@ -59,7 +63,10 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         view.note("It names no tracker and no peer: waiting for peers to come; --peer and --tracker name some.");
     }
     let started = Instant::now();
-    let ended = download(&torrent, &mut view, &stop, &name).await;
+    let ended = match choose(&torrent, &args.files, &mut view, &stop).await {
+        Ok(()) => download(&torrent, &mut view, &stop, &name).await,
+        Err(failure) => Err(failure),
+    };
     if let (Ok(stats), Some(info)) = (&ended, torrent.info()) {
         finished(mode, &info, stats, started.elapsed(), &args.output);
     }
@@ -74,6 +81,26 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Has only the files fetched that the person wants, once it is known which there are.
+async fn choose(
+    torrent: &Torrent,
+    wanted: &[Wanted],
+    view: &mut LiveView,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    if let (Ended::Reached, _) = follow(torrent, view, stop, Until::Described).await?
+        && let Some(info) = torrent.info()
+    {
+        let priorities = priorities(wanted, &info)?;
+        let chosen = torrent.set_file_priorities(priorities).await;
+        chosen.map_err(|error| Failure::new("--files", error))?;
+    }
+    Ok(())
+}
+
 async fn download(
     torrent: &Torrent,
     view: &mut LiveView,
@@ -86,7 +113,7 @@ async fn download(
         (Ended::Reached, _) => Ok(stats),
         (Ended::Stopped, 0) => Err(Failure::new(name, "stopped before its description came")),
         (Ended::Stopped, total) => {
-            let done = percent(stats.verified, total);
+            let done = percent(stats.wanted_verified, stats.wanted.max(1).min(total));
             Err(Failure::new(
                 name,
                 format_args!("stopped at {done}; the same command goes on from there"),
@@ -111,7 +138,7 @@ fn finished(mode: Mode, info: &Info, stats: &TorrentStats, time: Duration, direc
             info_hash: info.info_hash().to_string(),
             name: info.name(),
             path,
-            total: stats.total,
+            total: stats.wanted,
             downloaded: stats.downloaded,
             seconds: time.as_secs_f64(),
         });

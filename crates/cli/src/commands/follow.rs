@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum Until {
     /// Every piece is verified. A torrent that nobody can be found for is given up.
     Finished,
+    /// What the torrent holds is known. Given up as above.
+    Described,
     /// What is there has been looked at.
     Checked,
     /// The person says so.
@@ -47,7 +49,8 @@ pub async fn follow(
     let mut stats = torrent.stats();
     let mut events = torrent.events();
     let mut ticks = tokio::time::interval(TICK);
-    let mut trackers = Trackers::new(until == Until::Finished);
+    let may_give_up = matches!(until, Until::Finished | Until::Described);
+    let mut trackers = Trackers::new(may_give_up);
     loop {
         let now = stats.borrow_and_update().clone();
         if now.state == TorrentState::Failed {
@@ -55,6 +58,7 @@ pub async fn follow(
         }
         let reached = match until {
             Until::Finished => now.state == TorrentState::Seeding,
+            Until::Described => torrent.info().is_some(),
             Until::Checked => {
                 matches!(now.state, TorrentState::Seeding | TorrentState::Downloading)
             }

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use brackish_native::create::create;
-use brackish_native::{Add, CreateOptions, Existing, Node, Place, Source, StorageMap, Torrent};
+use brackish_native::{
+    Add, CreateOptions, Existing, Node, Place, Select, Source, StorageMap, Torrent,
+};
 use brackish_tracker::server::{Server, ServerConfig};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::Metainfo;
@@ -116,6 +118,7 @@ async fn add(
         source: Source::Metainfo(metainfo),
         place: Place::Map(map),
         existing: Existing::AllVerified,
+        select: Select::Everything,
         peers: named_peers,
         extra_trackers: trackers,
     });

@@ -134,7 +134,7 @@ impl LiveView {
         );
         let (position, length) = match stats.state {
             TorrentState::Checking => (stats.checked_pieces.into(), stats.pieces.into()),
-            _ => (stats.verified, stats.total),
+            _ => (stats.wanted_verified, stats.wanted),
         };
         let template = if has_bar {
             "{spinner:.cyan} {bar:24.cyan/blue} {wide_msg}"
@@ -254,7 +254,7 @@ fn with_time_left(stats: &TorrentStats) -> String {
     if stats.state != TorrentState::Downloading || stats.download_rate == 0 {
         return text;
     }
-    let left =
-        Duration::from_secs(stats.total.saturating_sub(stats.verified) / stats.download_rate);
+    let missing = stats.wanted.saturating_sub(stats.wanted_verified);
+    let left = Duration::from_secs(missing / stats.download_rate);
     format!("{text} · {} left", crate::format::duration(left))
 }

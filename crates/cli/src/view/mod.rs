@@ -63,9 +63,9 @@ fn sentence(stats: &TorrentStats) -> String {
         }
         TorrentState::Downloading | TorrentState::Failed => format!(
             "{} · {} of {} · {} down · {} up · {}{}",
-            percent(stats.verified, stats.total),
-            bytes(stats.verified),
-            bytes(stats.total),
+            percent(stats.wanted_verified, stats.wanted),
+            bytes(stats.wanted_verified),
+            bytes(stats.wanted),
             rate(stats.download_rate),
             rate(stats.upload_rate),
             peers(stats),

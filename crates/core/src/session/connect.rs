@@ -327,7 +327,10 @@ impl Session {
         torrent.metadata.released(id);
         torrent.layers.released(id);
         for asked in &peer.requests {
-            self.cx.requested -= asked.request.length as usize;
+            let bytes = asked.request.length as usize;
+            self.cx.requested -= bytes;
+            self.cx.gate.down.give_back(bytes);
+            torrent.down_limit.give_back(bytes);
         }
         if let Some(content) = &mut torrent.content {
             content.checks.released(id);

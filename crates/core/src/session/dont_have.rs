@@ -51,7 +51,7 @@ impl Session {
         if let Some(spread) = &mut content.spread {
             spread.decrement(piece, &mut self.cx.rng);
         }
-        if !content.verified.get(piece) {
+        if content.wants(piece) {
             peer.wanted = peer.wanted.saturating_sub(1);
         }
         let of_piece = peer
@@ -112,8 +112,8 @@ impl Session {
         if !content.verified.clear(piece.get()) {
             return;
         }
-        content.picker.lost(piece);
-        if torrent.state == TorrentState::Seeding {
+        let wanted = content.lost(piece, &mut self.cx.rng);
+        if wanted && torrent.state == TorrentState::Seeding {
             torrent.state = TorrentState::Downloading;
             // That it will be complete again is no news to trackers.
             torrent.was_incomplete = false;
@@ -126,7 +126,7 @@ impl Session {
                 .get_mut(id.into())
                 .and_then(|c| c.peer.as_mut());
             let Some(peer) = peer else { continue };
-            if peer.has_piece(piece.get()) {
+            if wanted && peer.has_piece(piece.get()) {
                 peer.wanted += 1;
             }
             peer.incoming.retain(|request| request.piece != piece.get());

@@ -1,5 +1,7 @@
 //! Requests and the blocks that answer them.
 
+use std::collections::VecDeque;
+
 use brackish_wire::message::Message;
 use brackish_wire::{BLOCK_LENGTH, BlockRequest, PieceIndex};
 use bytes::{Bytes, BytesMut};
@@ -13,32 +15,61 @@ use crate::{ConnectionId, Output, TorrentId, TorrentState};
 const MAX_REJECTIONS: u32 = 100;
 
 impl Session {
-    /// Asks a peer for as many blocks as its pipeline has room for.
+    /// Asks a peer for as many blocks as its pipeline has room for and the limits allow.
     pub(super) fn fill(&mut self, id: ConnectionId) {
+        let torrent = self.connections.get(id.into()).and_then(|c| c.torrent);
+        if torrent.is_some_and(|torrent| self.limits_down(torrent)) {
+            self.stand_to_ask(id);
+        } else {
+            self.fill_with(id, usize::MAX);
+        }
+    }
+
+    /// Asks a peer for up to `most` blocks, as many as its pipeline has room for; how many bytes.
+    pub(super) fn fill_with(&mut self, id: ConnectionId, most: usize) -> usize {
         let Some(connection) = self.connections.get_mut(id.into()) else {
-            return;
+            return 0;
         };
         let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
-            return;
+            return 0;
         };
         let closed = peer.choking_us && peer.allowed_us.is_empty();
         if closed || peer.wanted == 0 {
-            return;
+            return 0;
         }
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
-            return;
+            return 0;
         };
         let Some(content) = torrent
             .content
             .as_mut()
             .filter(|_| torrent.state == TorrentState::Downloading)
         else {
-            return;
+            return 0;
         };
         let mut count = peer.pipeline.target().saturating_sub(peer.requests.len());
-        if count == 0 {
-            return;
+        let reading = !content.readers.due().is_empty();
+        if count == 0 && reading {
+            count = self.make_room(id, torrent_id);
         }
+        if count == 0 {
+            return 0;
+        }
+        let claims = if reading {
+            self.claims(id, count, false)
+        } else {
+            Vec::new()
+        };
+        let (Some(connection), Some(torrent)) = (
+            self.connections.get_mut(id.into()),
+            self.torrents.get_mut(&torrent_id),
+        ) else {
+            return 0;
+        };
+        let (Some(peer), Some(content)) = (connection.peer.as_mut(), torrent.content.as_mut())
+        else {
+            return 0;
+        };
         let block = BLOCK_LENGTH as usize;
         let budget = self
             .cx
@@ -48,11 +79,11 @@ impl Session {
             / block;
         if self.cx.storing >= self.cx.config.store_budget || budget == 0 {
             self.cx.held_back = true;
-            return;
+            return 0;
         }
-        count = count.min(budget);
+        count = count.min(budget).min(most);
         let Has::Known { pieces, .. } = &peer.has else {
-            return;
+            return 0;
         };
         let (advice, now, rng) = (&mut peer.advice, self.cx.now, &mut self.cx.rng);
         let picker = &mut content.picker;
@@ -63,14 +94,20 @@ impl Session {
         } else if content.blame.is_suspected(id) {
             picker.pick_alone(id, pieces, advice, count, now, rng)
         } else {
-            picker.pick(id, pieces, advice, count, now, rng)
+            let mut chosen = picker.pick_claims(id, &claims, count, now);
+            let rest = count.saturating_sub(chosen.len());
+            if rest > 0 {
+                chosen.extend(picker.pick(id, pieces, advice, rest, now, rng));
+            }
+            chosen
         };
         if chosen.is_empty() {
-            return;
+            return 0;
         }
         if peer.requests.is_empty() {
             peer.last_block = self.cx.now;
         }
+        let mut bytes = 0;
         let mut out = BytesMut::with_capacity(chosen.len() * 17);
         let mut last = None;
         for request in chosen {
@@ -85,6 +122,7 @@ impl Session {
                 }
             }
             Message::Request(request).encode(&mut out);
+            bytes += request.length as usize;
             self.cx.requested += request.length as usize;
             peer.requests.push_back(Asked {
                 piece,
@@ -95,6 +133,7 @@ impl Session {
             });
         }
         self.cx.transmit(id, connection, out.freeze());
+        bytes
     }
 
     /// Asks all peers and web seeds of a torrent: something became free.
@@ -130,18 +169,18 @@ impl Session {
             length: data.len() as u32,
         };
         // Blocks come in the order asked, nearly always.
-        let Some(at) = peer
-            .requests
-            .iter()
-            .position(|asked| asked.request == request)
-        else {
+        let at = |queue: &VecDeque<Asked>| queue.iter().position(|a| a.request == request);
+        let asked = match at(&peer.requests) {
+            Some(at) => {
+                self.cx.requested -= data.len();
+                peer.requests.remove(at)
+            }
+            None => at(&peer.given_up).and_then(|at| peer.given_up.remove(at)),
+        };
+        let Some(asked) = asked else {
             torrent.wasted += length;
             return;
         };
-        let Some(asked) = peer.requests.remove(at) else {
-            return;
-        };
-        self.cx.requested -= data.len();
         peer.last_block = self.cx.now;
         peer.snubs_us = false;
         peer.rejections = 0;
@@ -165,11 +204,11 @@ impl Session {
             return;
         };
         let length = u64::from(request.length);
-        let Some(content) = torrent
-            .content
-            .as_mut()
-            .filter(|_| torrent.state == TorrentState::Downloading)
-        else {
+        let Some(content) = torrent.content.as_mut().filter(|_| {
+            // Also when what was on its way was deselected meanwhile.
+            let state = torrent.state;
+            matches!(state, TorrentState::Downloading | TorrentState::Seeding)
+        }) else {
             torrent.wasted += length;
             return;
         };
@@ -261,6 +300,13 @@ impl Session {
             return;
         };
         self.cx.requested -= request.length as usize;
+        self.refund(torrent_id, request.length as usize);
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        let Some(peer) = connection.peer.as_mut() else {
+            return;
+        };
         let Some(content) = self
             .torrents
             .get_mut(&torrent_id)
@@ -331,9 +377,10 @@ impl Session {
             }
         }
         if forget {
-            for asked in peer.requests.drain(..) {
-                self.cx.requested -= asked.request.length as usize;
-            }
+            let asked = peer.requests.drain(..);
+            let bytes: usize = asked.map(|asked| asked.request.length as usize).sum();
+            self.cx.requested -= bytes;
+            self.refund(torrent_id, bytes);
         }
     }
 

@@ -72,7 +72,7 @@ impl Session {
             reqq: Some(MAX_INCOMING as u32),
             port: self.cx.config.listen_port,
             your_ip: address.map(|address| address.ip()),
-            upload_only: torrent.is_complete(),
+            upload_only: torrent.is_upload_only(),
         };
         EncodedHandshake(handshake.encode())
     }
@@ -273,8 +273,9 @@ impl Session {
         }
     }
 
-    /// Whoever joined before there was metadata can now have it from us.
-    pub(super) fn tell_metadata_size(&mut self, torrent_id: TorrentId) {
+    /// Sends all peers another extended handshake: what it says has changed (BEP 10), for instance
+    /// that whoever joined before there was metadata can now have it from us.
+    pub(super) fn shake_again(&mut self, torrent_id: TorrentId) {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };

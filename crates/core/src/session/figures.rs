@@ -16,10 +16,13 @@ impl Session {
                 .iter()
                 .filter_map(|id| self.connections.get((*id).into()))
         };
+        let (wanted, wanted_verified) = content.map_or((0, 0), |content| content.wanted_bytes());
         Some(TorrentStats {
             state: torrent.state,
             total: content.map_or(0, |content| content.lengths.total()),
             verified: content.map_or(0, |content| content.verified_bytes()),
+            wanted,
+            wanted_verified,
             pieces: content.map_or(0, |content| content.lengths.piece_count()),
             verified_pieces: content.map_or(0, |content| content.verified.count_ones()),
             checked_pieces: content.map_or(0, |content| content.checked),

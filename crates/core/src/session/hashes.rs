@@ -299,7 +299,7 @@ impl Session {
         });
         self.open_content(torrent_id, verifier);
         self.read_early(torrent_id);
-        self.tell_metadata_size(torrent_id);
+        self.shake_again(torrent_id);
     }
 }
 

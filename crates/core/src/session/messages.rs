@@ -152,7 +152,7 @@ impl Session {
                 (None, None) => {}
             }
         }
-        if !content.verified.get(piece) {
+        if content.wants(piece) {
             peer.wanted += 1;
             self.show_interest(id);
             self.fill(id);
@@ -239,10 +239,7 @@ impl Session {
                 }
             }
         }
-        let wanted = pieces
-            .ones()
-            .filter(|piece| !content.verified.get(*piece))
-            .count();
+        let wanted = pieces.ones().filter(|piece| content.wants(*piece)).count();
         peer.wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         peer.has = Has::Known { pieces, counted };
         self.allow_fast(id);
@@ -339,6 +336,8 @@ impl Session {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
+        let content = torrent.content.as_ref();
+        let wanted = content.is_some_and(|content| content.selection.wants(piece));
         let mut out = BytesMut::with_capacity(16);
         Message::Have(piece).encode(&mut out);
         let message = out.freeze();
@@ -349,7 +348,7 @@ impl Session {
             let Some(peer) = connection.peer.as_mut() else {
                 continue;
             };
-            if peer.has_piece(piece) {
+            if wanted && peer.has_piece(piece) {
                 peer.wanted = peer.wanted.saturating_sub(1);
             }
             self.cx.transmit(id, connection, message.clone());

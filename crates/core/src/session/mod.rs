@@ -1,10 +1,12 @@
 //! The session: inputs in, outputs and events out.
 //!
 //! This module holds the session's state and hands each input to the part that knows what to do:
-//! `connect` (handshakes, ends), `places` (dials, and who may stay), `messages` (what peers say), `download` (requests and
-//! blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest` (what seeds advise), `store` (jobs of the store, verification, blame), `extensions`
-//! (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`, `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and
-//! `introductions` (signalling by peers), and `tick` (what time brings).
+//! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
+//! blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest`
+//! (what seeds advise), `select` (what is wanted), `readers` (streaming), `limits`, `store` (jobs of
+//! the store, verification, blame), `extensions` (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`,
+//! `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and `introductions`
+//! (signalling by peers), and `tick` (what time brings).
 
 mod connect;
 mod dont_have;
@@ -14,11 +16,14 @@ mod fast;
 mod figures;
 mod hashes;
 mod introductions;
+mod limits;
 mod messages;
 mod pex;
 mod places;
 mod private;
+mod readers;
 mod relay;
+mod select;
 mod signalling;
 mod store;
 mod suggest;
@@ -85,6 +90,8 @@ pub(crate) struct Context {
     pub storing: usize,
     /// Bytes of blocks asked for and not come.
     pub requested: usize,
+    /// Limits of rates, and who waits for them.
+    pub gate: limits::Gate,
     /// Requests were held back because the store or the request budget was full.
     pub held_back: bool,
 }
@@ -149,6 +156,7 @@ impl Session {
                 own_address: OwnAddress::default(),
                 storing: 0,
                 requested: 0,
+                gate: limits::Gate::new(now),
                 held_back: false,
             },
             torrents: BTreeMap::new(),
@@ -204,7 +212,8 @@ impl Session {
         for peer in add.peers.into_iter().filter(|_| !private) {
             peer_set.add(peer, Source::User);
         }
-        let torrent = Torrent::new(info_hash, names, name, add.existing, peer_set, now);
+        let (select, existing) = (add.select, add.existing);
+        let torrent = Torrent::new(info_hash, names, name, existing, select, peer_set, now);
         self.torrents.insert(id, torrent);
         self.by_hash.extend(names.swarms().map(|hash| (hash, id)));
         self.add_trackers(id, add.trackers);
@@ -236,19 +245,6 @@ impl Session {
         self.next_tick = Some(now);
     }
 
-    /// Says from which piece on a reader wants the data: the pieces there come before rarer ones.
-    /// `None` goes back to rarest first.
-    pub fn set_cursor(&mut self, torrent: TorrentId, piece: Option<u32>, now: Timestamp) {
-        self.cx.now = now;
-        if let Some(content) = self
-            .torrents
-            .get_mut(&torrent)
-            .and_then(|t| t.content.as_mut())
-        {
-            content.picker.set_cursor(piece);
-        }
-    }
-
     /// Leaves every torrent: trackers are told `stopped`, peers closed, stores let go. The session
     /// then takes no more; the driver ends once the outputs are done.
     pub fn shut_down(&mut self, now: Timestamp) {
@@ -277,6 +273,7 @@ impl Session {
             Input::Closed { connection, reason } => self.closed(connection, reason),
             Input::LocalDescription { connection, sdp } => self.described(connection, sdp),
             Input::StorageOpened { torrent, result } => self.storage_opened(torrent, result),
+            Input::StorageFailed { torrent, error } => self.fail_torrent(torrent, error),
             Input::BlockRead { job, result } => self.block_read(job, result),
             Input::BlockWritten { job, result } => self.block_written(job, result),
             Input::PieceHashed { job, result } => self.piece_hashed(job, result),
@@ -295,6 +292,9 @@ impl Session {
     /// Does what is due. Early or extra calls do nothing.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.cx.now = now;
+        if self.cx.gate.next.is_some_and(|due| due <= now) {
+            self.move_rows();
+        }
         if self.next_tick.is_some_and(|due| due <= now) {
             self.tick();
         }
@@ -315,7 +315,8 @@ impl Session {
     /// When to call [`Session::handle_timeout`], if nothing comes in before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.next_tick
+        let rows = self.cx.gate.next.filter(|_| self.next_tick.is_some());
+        self.next_tick.into_iter().chain(rows).min()
     }
 
     /// The dictionary of a torrent is known. Where hashes of its pieces are missing, they come from peers before anything
@@ -337,7 +338,9 @@ impl Session {
         };
         let (info, piece_layers) = (verifier.info().clone(), verifier.layers().clone());
         torrent.name = Some(info.name().to_owned());
-        torrent.content = Some(Content::new(verifier, &mut self.cx.rng));
+        let content = Content::new(verifier, &torrent.select, &mut self.cx.rng);
+        let wanted = content.files.clone();
+        torrent.content = Some(content);
         for seed in &mut torrent.web_seeds {
             seed.has = Bitfield::full(info.lengths().piece_count());
         }
@@ -345,6 +348,7 @@ impl Session {
         self.cx.outputs.push_back(Output::OpenStorage {
             torrent: id,
             info,
+            wanted,
             piece_layers,
         });
     }

@@ -36,6 +36,7 @@ impl Session {
                     content.verified.set(piece.get());
                     content.picker.verified(piece);
                 }
+                content.missing = 0;
                 content.checked = content.lengths.piece_count();
             }
             (Ok(Presence::Nothing), _) => content.checked = content.lengths.piece_count(),
@@ -76,9 +77,10 @@ impl Session {
         }
         let verified = content.verified.count_ones();
         let complete = content.verified.is_full();
+        let finished = content.is_finished();
         let all_given = torrent.existing == Existing::AllVerified;
         torrent.was_incomplete = !complete;
-        torrent.state = if complete {
+        torrent.state = if finished {
             TorrentState::Seeding
         } else {
             TorrentState::Downloading
@@ -87,7 +89,7 @@ impl Session {
             torrent: id,
             verified,
         });
-        if complete {
+        if finished {
             if all_given {
                 for piece in 0..verified {
                     self.tell_have(id, piece);
@@ -244,26 +246,44 @@ impl Session {
         };
         content.picker.verified(piece);
         content.checks.end(piece);
+        content.readers.verified(piece.get());
         if !content.verified.set(piece.get()) {
             return;
         }
-        let complete = content.verified.is_full();
+        if content.selection.wants(piece.get()) {
+            content.missing = content.missing.saturating_sub(1);
+        }
         self.cx.events.push_back(Event::PieceVerified {
             torrent: id,
             piece: piece.get(),
         });
-        let downloading = torrent.state == TorrentState::Downloading;
-        if complete && downloading {
+        let finishes = torrent.state == TorrentState::Downloading && content.is_finished();
+        // A piece that was on its way when it was deselected may be the very last one.
+        let completes = torrent.state == TorrentState::Seeding && content.verified.is_full();
+        if finishes {
             torrent.state = TorrentState::Seeding;
         }
         self.tell_have(id, piece.get());
-        if complete && downloading {
+        self.watch_readers(id);
+        if finishes {
             self.finished(id);
+        } else if completes {
+            self.completed(id);
         }
     }
 
-    fn finished(&mut self, id: TorrentId) {
+    /// Every wanted piece is verified.
+    pub(super) fn finished(&mut self, id: TorrentId) {
         self.cx.events.push_back(Event::Finished { torrent: id });
+        if self.torrents.get(&id).is_some_and(|t| t.is_complete()) {
+            self.completed(id);
+        } else {
+            self.shake_again(id);
+        }
+    }
+
+    /// Every piece is verified.
+    fn completed(&mut self, id: TorrentId) {
         self.announce_completed(id);
         self.stop_web_seeds(id);
         let Some(torrent) = self.torrents.get(&id) else {

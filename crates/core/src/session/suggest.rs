@@ -63,7 +63,7 @@ impl Session {
             let wanted = |piece: &u32| {
                 !peer.has_piece(*piece) && !peer.suggested.iter().any(|s| s.piece == *piece)
             };
-            let Some(piece) = spread.order().iter().copied().find(wanted) else {
+            let Some(piece) = spread.order().find(wanted) else {
                 break;
             };
             spread.increment(piece, &mut self.cx.rng);

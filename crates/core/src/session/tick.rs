@@ -15,6 +15,9 @@ pub(super) const PERIOD: Duration = Duration::from_millis(500);
 /// The same while a torrent's last blocks are out, so that slow ones are doubled soon.
 const ENDGAME_PERIOD: Duration = Duration::from_millis(100);
 
+/// The same while a reader waits, so that what it waits for is doubled soon.
+pub(super) const URGENT_PERIOD: Duration = Duration::from_millis(100);
+
 /// The same while there is nobody.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
@@ -51,6 +54,7 @@ impl Session {
             self.tick_peers(id);
             self.tick_web_seeds(id);
             self.unpark(id);
+            self.watch_readers(id);
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 continue;
             };
@@ -81,6 +85,13 @@ impl Session {
                     .as_ref()
                     .is_some_and(|content| content.picker.is_endgame())
         });
+        let contents = self.torrents.values().filter_map(|t| t.content.as_ref());
+        if contents
+            .into_iter()
+            .any(|content| content.readers.is_waiting())
+        {
+            return URGENT_PERIOD;
+        }
         if endgame { ENDGAME_PERIOD } else { PERIOD }
     }
 

@@ -567,7 +567,7 @@ impl Session {
         };
         let peers = torrent.active.len();
         let known = u64::from(complete.unwrap_or(0)) + u64::from(incomplete.unwrap_or(0));
-        let wants_more = peers < FEW_PEERS && !torrent.is_complete() && known > peers as u64 + 1;
+        let wants_more = peers < FEW_PEERS && !torrent.is_upload_only() && known > peers as u64 + 1;
         let Some(tracker) = self.tracker_on(place) else {
             return;
         };

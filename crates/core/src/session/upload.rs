@@ -53,52 +53,61 @@ impl Session {
         self.followed(id, request.piece);
     }
 
-    /// Reads blocks for a peer as far as its credit goes.
+    /// Reads blocks for a peer as far as its credit and the limits go.
     pub(super) fn serve(&mut self, id: ConnectionId) {
         self.serve_hashes(id);
+        let torrent = self.connections.get(id.into()).and_then(|c| c.torrent);
+        if torrent.is_some_and(|torrent| self.limits_up(torrent)) {
+            return self.stand_to_serve(id);
+        }
+        while self.serve_one(id) > 0 {}
+    }
+
+    /// Reads one block for a peer, if it asks for some and has credit; how many bytes.
+    pub(super) fn serve_one(&mut self, id: ConnectionId) -> usize {
         let Some(connection) = self.connections.get_mut(id.into()) else {
-            return;
+            return 0;
         };
-        let Some(torrent) = connection.torrent else {
-            return;
+        let Some(torrent) = connection.torrent.filter(|_| connection.has_credit()) else {
+            return 0;
         };
         let Some(content) = self.torrents.get(&torrent).and_then(|t| t.content.as_ref()) else {
-            return;
+            return 0;
         };
-        while connection.has_credit() {
-            let Some(peer) = connection.peer.as_mut() else {
-                return;
-            };
-            let Some(request) = peer.incoming.pop_front() else {
-                return;
-            };
-            let Some(piece) = content.lengths.piece(request.piece) else {
-                continue;
-            };
-            let offset = content.lengths.piece_offset(piece) + u64::from(request.begin);
-            if content.padding.covers(offset, request.length) {
-                // Who asks for padding gets it, though no store has it.
-                let header = piece_header(request.piece, request.begin, request.length);
-                let header = Bytes::copy_from_slice(&header);
-                self.cx.transmit(id, connection, header);
-                let zeros = Bytes::from(vec![0; request.length as usize]);
-                self.cx.transmit(id, connection, zeros);
-                continue;
-            }
-            let job = self.cx.add_job(Job::Serve {
-                connection: id,
-                request,
-            });
-            peer.reading.push((job, request));
-            connection.reading_bytes += request.length as usize;
-            self.cx.outputs.push_back(Output::Read {
-                job,
-                torrent,
-                piece,
-                begin: request.begin,
-                length: request.length,
-            });
+        let Some(peer) = connection.peer.as_mut() else {
+            return 0;
+        };
+        let next = peer.incoming.pop_front();
+        let Some((request, piece)) =
+            next.and_then(|request| Some((request, content.lengths.piece(request.piece)?)))
+        else {
+            return 0;
+        };
+        let length = request.length as usize;
+        let offset = content.lengths.piece_offset(piece) + u64::from(request.begin);
+        if content.padding.covers(offset, request.length) {
+            // Who asks for padding gets it, though no store has it.
+            let header = piece_header(request.piece, request.begin, request.length);
+            let header = Bytes::copy_from_slice(&header);
+            self.cx.transmit(id, connection, header);
+            let zeros = Bytes::from(vec![0; length]);
+            self.cx.transmit(id, connection, zeros);
+            return length;
         }
+        let job = self.cx.add_job(Job::Serve {
+            connection: id,
+            request,
+        });
+        peer.reading.push((job, request));
+        connection.reading_bytes += length;
+        self.cx.outputs.push_back(Output::Read {
+            job,
+            torrent,
+            piece,
+            begin: request.begin,
+            length: request.length,
+        });
+        length
     }
 
     /// A block for a peer was read.
@@ -246,7 +255,7 @@ impl Session {
             }
         }
         let all: Vec<ConnectionId> = candidates.iter().map(|c| c.connection).collect();
-        let seeding = torrent.is_complete();
+        let seeding = torrent.is_upload_only();
         let rate = torrent.up.rate();
         let chosen =
             torrent

@@ -49,6 +49,10 @@ impl Session {
 
     /// Gives a web seed one run, if there is one for it.
     fn begin_run(&mut self, torrent_id: TorrentId, at: usize) -> bool {
+        if !self.may_ask(torrent_id) {
+            return false;
+        }
+        let allowed = self.blocks_at_once(torrent_id);
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return false;
         };
@@ -80,12 +84,15 @@ impl Session {
             .unwrap_or(u32::MAX)
             .max(1);
         let rng = &mut self.cx.rng;
-        let mut pieces = content.picker.run(&seed.has, seed.next, most, rng);
+        let mut due = content.readers.due().iter().map(|due| due.piece);
+        let urgent = due.find(|piece| content.picker.is_to_be_had(*piece));
+        let mut pieces = content.picker.run(&seed.has, urgent, seed.next, most, rng);
         // Whole pieces where there are such: remainders are for those who began them.
         let goal = match pieces.len() {
             0 => goal,
             pieces => goal.min(pieces * piece_blocks),
         };
+        let goal = goal.min(allowed);
         let (picker, now) = (&mut content.picker, self.cx.now);
         let chosen = if content.blame.is_suspected(seed.id) {
             picker.pick_alone(seed.id, &seed.has, &mut pieces, goal, now, rng)
@@ -110,7 +117,10 @@ impl Session {
             return false;
         }
         let index = seed.runs.len();
+        let bytes = blocks.iter().map(|block| block.request.length as usize);
+        let bytes = bytes.sum();
         seed.runs.push(Run::new(blocks, self.cx.now));
+        self.charge(torrent_id, bytes);
         self.go_on(torrent_id, at, index);
         true
     }

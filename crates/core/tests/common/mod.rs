@@ -170,6 +170,7 @@ impl Bench {
             web_seeds: web_seeds.iter().map(|url| (*url).to_owned()).collect(),
             peers: Vec::new(),
             existing: Existing::Check,
+            select: Default::default(),
         };
         let torrent = session.add_torrent(add, now).unwrap();
         let mut bench = Self {

@@ -130,6 +130,7 @@ impl Bench {
             } else {
                 Existing::Check
             },
+            select: Default::default(),
         };
         let torrent = session.add_torrent(add, now).unwrap();
         let mut bench = Self {

@@ -231,6 +231,11 @@ impl Driver {
         for done in done.drain(..) {
             let input = match done {
                 Done::Opened { torrent, result } => Input::StorageOpened { torrent, result },
+                Done::Wanted { result: Ok(()), .. } => continue,
+                Done::Wanted {
+                    torrent,
+                    result: Err(error),
+                } => Input::StorageFailed { torrent, error },
                 Done::Read { job, result } => Input::BlockRead { job, result },
                 Done::Written { job, result } => Input::BlockWritten { job, result },
                 Done::Hashed { job, result } => Input::PieceHashed { job, result },

@@ -36,8 +36,8 @@ impl Jobs {
         self.under_way += 1;
     }
 
-    /// Opens a torrent's files.
-    pub(super) fn open(&mut self, job: Job) {
+    /// A job that belongs to a torrent as a whole.
+    pub(super) fn of_torrent(&mut self, job: Job) {
         self.push_to(0, job);
         self.under_way += 1;
     }

@@ -14,12 +14,13 @@ mod web_seeds;
 mod webrtc;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Event, PeerStats, StorageError, TorrentId, TorrentStats,
-    TrackerStats, WebSeedStats,
+    AddTorrent, AddTorrentError, Event, PeerStats, Priority, SelectError, StorageError, TorrentId,
+    TorrentStats, TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, PeerId};
@@ -48,6 +49,11 @@ pub(crate) enum Command {
         torrent: TorrentId,
         peers: Vec<SocketAddr>,
     },
+    Choose {
+        torrent: TorrentId,
+        choice: Choice,
+        reply: oneshot::Sender<Result<(), SelectError>>,
+    },
     Peers {
         torrent: TorrentId,
         reply: oneshot::Sender<Vec<PeerStats>>,
@@ -67,6 +73,14 @@ pub(crate) enum Command {
     Shutdown {
         done: oneshot::Sender<()>,
     },
+}
+
+/// What of a torrent is wanted from now on, and how much.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    File(usize, Priority),
+    Files(Vec<Priority>),
+    Range(Range<u64>, Priority),
 }
 
 /// What the engine tells of a torrent, for its handle.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{ConnectionId, Input, JobId, Output, SocketId, TorrentId};
+use brackish_wire::Bitfield;
 use brackish_wire::metainfo::Verifier;
 use brackish_wire::tracker::AnnounceRequest;
 use bytes::Bytes;
@@ -100,7 +101,20 @@ impl Driver {
                 torrent,
                 info,
                 piece_layers,
-            } => self.open_storage(torrent, Verifier::new(info, piece_layers)),
+                wanted,
+            } => self.open_storage(torrent, Verifier::new(info, piece_layers), wanted),
+            Output::WantFiles {
+                torrent,
+                files: wanted,
+            } => {
+                if let Some(files) = self.torrents.files(torrent).cloned() {
+                    self.jobs.of_torrent(Job::Want {
+                        torrent,
+                        files,
+                        wanted,
+                    });
+                }
+            }
             Output::CloseStorage { torrent } => {
                 if let Some(files) = self
                     .torrents
@@ -152,17 +166,18 @@ impl Driver {
         spawn_local(webrtc::run(driver, connection, link, stack, offer));
     }
 
-    fn open_storage(&mut self, torrent: TorrentId, verifier: Verifier) {
+    fn open_storage(&mut self, torrent: TorrentId, verifier: Verifier, wanted: Bitfield) {
         let Some(entry) = self.torrents.get_mut(torrent) else {
             return;
         };
         let layout = Layout::new(verifier.info(), &entry.place);
         let files = Arc::new(Files::new(layout, self.allocation, self.handles.clone()));
         entry.files = Some(files.clone());
-        self.jobs.open(Job::Open {
+        self.jobs.of_torrent(Job::Open {
             torrent,
             files,
             verifier,
+            wanted,
         });
     }
 

@@ -12,7 +12,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::driver::{Driver, Shared, timestamp};
-use super::{Command, Started, listen, tcp};
+use super::{Choice, Command, Started, listen, tcp};
 use crate::config::NodeConfig;
 use crate::node::NodeError;
 use crate::rtc::ice::IceServers;
@@ -225,6 +225,27 @@ impl Driver {
                 let _ = done.send(());
             }
             Command::AddPeers { torrent, peers } => self.session.add_peers(torrent, &peers, now),
+            Command::Choose {
+                torrent,
+                choice,
+                reply,
+            } => {
+                let session = &mut self.session;
+                let chosen = match choice {
+                    Choice::File(file, priority) => {
+                        session.set_file_priority(torrent, file, priority, now)
+                    }
+                    Choice::Files(priorities) => {
+                        session.set_file_priorities(torrent, &priorities, now)
+                    }
+                    Choice::Range(range, priority) => {
+                        session.set_range_priority(torrent, range, priority, now)
+                    }
+                };
+                // Who waits for the torrent to finish must not see that it had.
+                self.torrents.renew_stats(&self.session);
+                let _ = reply.send(chosen);
+            }
             Command::Peers { torrent, reply } => _ = reply.send(self.session.peer_stats(torrent)),
             Command::Trackers { torrent, reply } => {
                 _ = reply.send(self.session.tracker_stats(torrent))

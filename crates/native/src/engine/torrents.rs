@@ -128,6 +128,9 @@ fn torrent_of(event: &Event) -> TorrentId {
         | Event::PieceVerified { torrent, .. }
         | Event::PieceFailed { torrent, .. }
         | Event::Finished { torrent }
+        | Event::ReaderBegan { torrent, .. }
+        | Event::ReaderStalled { torrent, .. }
+        | Event::ReaderResumed { torrent, .. }
         | Event::PeerConnected { torrent, .. }
         | Event::PeerDisconnected { torrent, .. }
         | Event::PeerBanned { torrent, .. }
@@ -144,6 +147,8 @@ fn no_stats() -> TorrentStats {
         state: TorrentState::Checking,
         total: 0,
         verified: 0,
+        wanted: 0,
+        wanted_verified: 0,
         pieces: 0,
         verified_pieces: 0,
         checked_pieces: 0,

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::handles::HandleCache;
 use super::layout::{Layout, Segment, Slot};
+use super::parts::{PARTS, Part, Parts};
 use super::system::{self, Immediate};
 use crate::config::Allocation;
 
@@ -20,6 +21,8 @@ use crate::config::Allocation;
 #[derive(Debug)]
 pub(crate) struct Files {
     layout: Layout,
+    /// The files that are not made, and what is kept of them.
+    pub(super) parts: Parts,
     allocation: Allocation,
     handles: Arc<HandleCache>,
     store: u32,
@@ -31,6 +34,7 @@ impl Files {
     pub(crate) fn new(layout: Layout, allocation: Allocation, handles: Arc<HandleCache>) -> Self {
         let store = handles.new_store();
         Self {
+            parts: Parts::new(&layout),
             layout,
             allocation,
             handles,
@@ -48,33 +52,22 @@ impl Files {
         self.layout.lengths().piece_offset(piece) + u64::from(begin)
     }
 
-    /// Makes the files that have no bytes, which no write will make, and the links, and sets space
-    /// aside if that was asked for.
-    pub(crate) fn prepare(&self) -> Result<(), StorageError> {
-        if self.layout.root().is_none() {
+    /// Makes a wanted file if it has no bytes, since no write will, and sets space aside if that was
+    /// asked for.
+    pub(super) fn make(&self, index: usize, slot: &Slot) -> Result<(), StorageError> {
+        if slot.length > 0 && self.allocation != Allocation::Full {
             return Ok(());
         }
-        let wants_space = self.allocation == Allocation::Full;
-        for (index, slot) in self.layout.files().iter().enumerate() {
-            if let Some(target) = &slot.link {
-                self.link(slot, target)
-                    .map_err(|error| failure(&slot.path, &error))?;
-            }
-            if !slot.stored || (slot.length > 0 && !wants_space) {
-                continue;
-            }
-            let there = fs::metadata(&slot.path).is_ok_and(|there| there.len() >= slot.length);
-            if !there {
-                let file = self.open(index, true)?;
-                system::allocate(&file, slot.length)
-                    .map_err(|error| failure(&slot.path, &error))?;
-            }
+        let there = fs::metadata(&slot.path).is_ok_and(|there| there.len() >= slot.length);
+        if !there {
+            let file = self.open(index, true)?;
+            system::allocate(&file, slot.length).map_err(|error| failure(&slot.path, &error))?;
         }
         Ok(())
     }
 
     /// Makes a link, where there is nothing yet and the system has links.
-    fn link(&self, slot: &Slot, target: &Path) -> io::Result<()> {
+    pub(super) fn link(&self, slot: &Slot, target: &Path) -> io::Result<()> {
         let Some(root) = self.layout.root() else {
             return Ok(());
         };
@@ -91,6 +84,7 @@ impl Files {
 
     /// Fills `buffer` from `offset` of the torrent.
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let parts = self.parts.look();
         let mut rest = buffer;
         for segment in self.layout.segments(offset, rest.len() as u64) {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(segment.length as usize);
@@ -99,6 +93,19 @@ impl Files {
                 part.fill(0);
                 continue;
             };
+            if parts.is_unmade(segment.file) {
+                let at = match parts.find(&self.layout, slot.offset + segment.offset) {
+                    Part::At(at) => self.open(PARTS, false).map(|file| (file, at)),
+                    Part::Nowhere => Err(StorageError::Failed {
+                        place: slot.path.display().to_string(),
+                        reason: "the file is not wanted and not there".into(),
+                    }),
+                };
+                let (file, at) = at?;
+                system::read_exact_at(&file, part, at)
+                    .map_err(|error| self.parts_failure(&error))?;
+                continue;
+            }
             let file = self.open(segment.file, false)?;
             system::read_exact_at(&file, part, segment.offset).map_err(|error| {
                 match error.kind() {
@@ -119,6 +126,9 @@ impl Files {
         if !self.immediate.load(Ordering::Relaxed) {
             return false;
         }
+        let Some(parts) = self.parts.try_look() else {
+            return false;
+        };
         let mut rest = buffer;
         for segment in self.layout.segments(offset, rest.len() as u64) {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(segment.length as usize);
@@ -126,6 +136,9 @@ impl Files {
             if self.stored(segment).is_none() {
                 part.fill(0);
                 continue;
+            }
+            if parts.is_unmade(segment.file) {
+                return false;
             }
             let Some(file) = self.handles.get(self.store, segment.file, false) else {
                 return false;
@@ -146,7 +159,10 @@ impl Files {
     pub(crate) fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), StorageError> {
         let length = blocks.iter().map(|block| block.len() as u64).sum();
         let mut segments = self.layout.segments(offset, length);
-        if let (Some(segment), None) = (segments.next(), segments.next()) {
+        let parts = self.parts.look();
+        if let (Some(segment), None) = (segments.next(), segments.next())
+            && !parts.is_unmade(segment.file)
+        {
             let Some(slot) = self.stored(segment) else {
                 return Ok(());
             };
@@ -155,6 +171,7 @@ impl Files {
             return system::write_vectored_at(&file, &mut buffers, segment.offset)
                 .map_err(|error| failure(&slot.path, &error));
         }
+        drop(parts);
         let mut offset = offset;
         for block in blocks {
             self.write_across(offset, block)?;
@@ -172,9 +189,22 @@ impl Files {
             let Some(slot) = self.stored(segment) else {
                 continue;
             };
+            let mut parts = self.parts.look();
+            if parts.is_unmade(segment.file) {
+                if let Part::At(at) = parts.find(&self.layout, slot.offset + segment.offset) {
+                    let kept = self.open(PARTS, true)?;
+                    system::write_all_at(&kept, part, at)
+                        .map_err(|error| self.parts_failure(&error))?;
+                    continue;
+                }
+                drop(parts);
+                self.make_after_all(segment.file)?;
+                parts = self.parts.look();
+            }
             let file = self.open(segment.file, true)?;
-            system::write_all_at(&file, part, segment.offset)
-                .map_err(|error| failure(&slot.path, &error))?;
+            let written = system::write_all_at(&file, part, segment.offset);
+            drop(parts);
+            written.map_err(|error| failure(&slot.path, &error))?;
         }
         Ok(())
     }
@@ -182,6 +212,11 @@ impl Files {
     /// Closes the files.
     pub(crate) fn close(&self) {
         self.handles.close(self.store);
+    }
+
+    /// Closes one file.
+    pub(super) fn close_file(&self, index: usize) {
+        self.handles.close_file(self.store, index);
     }
 
     /// The file of a stretch, unless it is one that is not stored.
@@ -195,6 +230,14 @@ impl Files {
     /// The open file at `index`, opened now if it is not, and made if it is to be written.
     pub(crate) fn open(&self, index: usize, write: bool) -> Result<Arc<File>, StorageError> {
         if let Some(file) = self.handles.get(self.store, index, write) {
+            return Ok(file);
+        }
+        if let (PARTS, Some(path)) = (index, self.layout.parts()) {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(write);
+            let file = options.open(path);
+            let file = Arc::new(file.map_err(|error| failure(path, &error))?);
+            self.handles.put(self.store, index, true, file.clone());
             return Ok(file);
         }
         let Some(slot) = self.layout.files().get(index) else {

@@ -74,6 +74,12 @@ impl HandleCache {
         );
     }
 
+    /// Closes one file of a store, once the jobs that use it are done.
+    pub(crate) fn close_file(&self, store: u32, index: usize) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.files.remove(&(store, index));
+    }
+
     /// Closes the files of a store, once the jobs that use them are done.
     pub(crate) fn close(&self, store: u32) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

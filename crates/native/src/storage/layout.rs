@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use brackish_wire::metainfo::{FileEntry, FileKind, Info};
-use brackish_wire::{Lengths, PieceHashers};
+use brackish_wire::{InfoHash, Lengths, PieceHashers};
 
 use super::map::Place;
 
@@ -13,6 +13,7 @@ pub(crate) struct Layout {
     hashers: PieceHashers,
     files: Vec<Slot>,
     root: Option<PathBuf>,
+    parts: Option<PathBuf>,
 }
 
 /// One file of the torrent.
@@ -83,6 +84,9 @@ impl Layout {
         Self {
             hashers: info.piece_hashers(),
             files,
+            parts: root
+                .as_ref()
+                .map(|root| root.join(parts_name(info.info_hash()))),
             root,
         }
     }
@@ -105,6 +109,7 @@ impl Layout {
             hashers,
             files: files.collect(),
             root: None,
+            parts: None,
         }
     }
 
@@ -112,6 +117,11 @@ impl Layout {
     /// files are mapped and only read.
     pub(crate) fn root(&self) -> Option<&PathBuf> {
         self.root.as_ref()
+    }
+
+    /// The file for parts of files that are not made; `None` where the files are mapped.
+    pub(crate) fn parts(&self) -> Option<&PathBuf> {
+        self.parts.as_ref()
     }
 
     /// Total length and pieces, gaps between files counted.
@@ -160,4 +170,9 @@ fn relative(file: &FileEntry) -> Option<PathBuf> {
     let (_, folders) = file.path.split_last()?;
     let up = folders.iter().map(|_| "..");
     Some(up.chain(target.iter().map(String::as_str)).collect())
+}
+
+/// The name of the file for parts of files that are not made.
+fn parts_name(info_hash: InfoHash) -> String {
+    format!(".{info_hash}.parts")
 }

@@ -5,6 +5,7 @@ mod files;
 mod handles;
 mod layout;
 pub(crate) mod map;
+mod parts;
 mod pool;
 mod presence;
 mod system;

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use brackish_core::{JobId, Presence, StorageError, TorrentId};
 use brackish_wire::merkle::Hash;
 use brackish_wire::metainfo::Verifier;
-use brackish_wire::{PieceHash, PieceIndex};
+use brackish_wire::{Bitfield, PieceHash, PieceIndex};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -35,6 +35,13 @@ pub(crate) enum Job {
         torrent: TorrentId,
         files: Arc<Files>,
         verifier: Verifier,
+        wanted: Bitfield,
+    },
+    /// From now on these files are wanted.
+    Want {
+        torrent: TorrentId,
+        files: Arc<Files>,
+        wanted: Bitfield,
     },
     /// Read blocks that follow each other.
     Read {
@@ -85,6 +92,11 @@ pub(crate) enum Done {
     Opened {
         torrent: TorrentId,
         result: Result<Presence, StorageError>,
+    },
+    /// What is wanted was changed.
+    Wanted {
+        torrent: TorrentId,
+        result: Result<(), StorageError>,
     },
     /// A block was read.
     Read {

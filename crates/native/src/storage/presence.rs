@@ -11,6 +11,7 @@ use brackish_wire::{BLOCK_LENGTH, Bitfield, PieceHash, PieceIndex};
 
 use super::files::{Files, failure, stay_inside};
 use super::layout::Slot;
+use super::parts::State;
 use super::system;
 
 /// Looks at every file. A piece is absent if any of its bytes is: the file is not there, is too
@@ -23,6 +24,13 @@ pub(crate) fn look(files: &Files, verifier: &Verifier) -> Result<Presence, Stora
         if !slot.stored || slot.length == 0 {
             continue;
         }
+        let parts = files.parts.look();
+        if parts.is_unmade(index) {
+            let range = slot.offset..slot.offset + slot.length;
+            clear_unkept(&mut there, files, &parts, range);
+            continue;
+        }
+        drop(parts);
         let present = length_there(files, slot)?;
         if present < slot.length {
             clear_touched(
@@ -45,6 +53,18 @@ pub(crate) fn look(files: &Files, verifier: &Verifier) -> Result<Presence, Stora
     } else {
         Presence::Maybe(there)
     })
+}
+
+/// Clears every piece of a file that is not made but those of which a part may be kept.
+fn clear_unkept(there: &mut Bitfield, files: &Files, parts: &State, range: Range<u64>) {
+    let lengths = files.layout().lengths();
+    let mut next = range.start;
+    while let Some(piece) = lengths.piece_at(next).filter(|_| next < range.end) {
+        if !files.may_hold(parts, next) {
+            there.clear(piece.get());
+        }
+        next = lengths.piece_offset(piece) + u64::from(lengths.piece_size(piece));
+    }
 }
 
 /// The length of the file as it is, 0 if it is not there.

@@ -101,11 +101,20 @@ impl Worker {
                 torrent,
                 files,
                 verifier,
+                wanted,
             } => {
                 let result = files
-                    .prepare()
+                    .prepare(&wanted)
                     .and_then(|()| presence::look(&files, &verifier));
                 self.done.push(Done::Opened { torrent, result });
+            }
+            Job::Want {
+                torrent,
+                files,
+                wanted,
+            } => {
+                let result = files.want(&wanted);
+                self.done.push(Done::Wanted { torrent, result });
             }
             Job::Read { files, run, .. } => self.read(&files, run),
             Job::Hash {
@@ -299,7 +308,7 @@ impl Job {
     /// after all of them.
     fn order(&self) -> (TorrentId, u64) {
         match self {
-            Self::Open { torrent, .. } => (*torrent, 0),
+            Self::Open { torrent, .. } | Self::Want { torrent, .. } => (*torrent, 0),
             Self::Read { torrent, run, .. } => (*torrent, u64::from(run.piece.get()) + 1),
             Self::Write { torrent, piece, .. } | Self::Hash { torrent, piece, .. } => {
                 (*torrent, u64::from(piece.get()) + 1)

@@ -244,6 +244,12 @@ pub struct PeerArgs {
     /// STUN server].
     #[arg(long = "ice-server", value_name = "URL")]
     pub ice_servers: Vec<String>,
+    /// Most bytes per second to send to peers, such as 500K or 2M.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub max_up: Option<u64>,
+    /// Most bytes per second to receive.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub max_down: Option<u64>,
     /// Do not speak WebRTC with peers.
     #[arg(long, conflicts_with = "no_tcp")]
     pub no_webrtc: bool,
@@ -285,6 +291,19 @@ fn parse_web_seed(text: &str) -> Result<String, String> {
     } else {
         Err("expected a URL that begins with http:// or https://".to_owned())
     }
+}
+
+/// Bytes per second, in powers of 1000.
+fn parse_rate(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((end, 'k' | 'K')) => (&text[..end], 1000),
+        Some((end, 'm' | 'M')) => (&text[..end], 1_000_000),
+        _ => (text, 1),
+    };
+    let rate = digits.parse::<u64>().ok();
+    rate.and_then(|number| number.checked_mul(unit))
+        .filter(|rate| *rate > 0)
+        .ok_or_else(|| "expected bytes per second, such as 500K or 2M".to_owned())
 }
 
 fn parse_piece_length(text: &str) -> Result<u32, String> {
@@ -334,6 +353,16 @@ mod tests {
             "1é",
         ] {
             assert!(parse_piece_length(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rate_may_have_a_unit() {
+        assert_eq!(parse_rate("70000"), Ok(70_000));
+        assert_eq!(parse_rate("500k"), Ok(500_000));
+        assert_eq!(parse_rate("2M"), Ok(2_000_000));
+        for wrong in ["", "0", "K", "2G", "-1", "1.5M"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
         }
     }
 

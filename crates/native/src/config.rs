@@ -1,5 +1,6 @@
 //! What a node may be told before it starts.
 
+use brackish_core::Limits;
 use brackish_wire::PeerId;
 
 /// The settings of a [`Node`](crate::Node).
@@ -20,6 +21,8 @@ pub struct NodeConfig {
     pub connections_per_torrent: usize,
     /// Most connections of all torrents.
     pub connections: usize,
+    /// Most payload bytes per second over all torrents; it can be changed while the node runs.
+    pub limits: Limits,
     /// How a file that is being downloaded takes its space.
     pub allocation: Allocation,
 }
@@ -34,6 +37,7 @@ impl Default for NodeConfig {
             peer_id: None,
             connections_per_torrent: 100,
             connections: 400,
+            limits: Limits::default(),
             allocation: Allocation::Sparse,
         }
     }

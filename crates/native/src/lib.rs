@@ -33,7 +33,7 @@ pub mod verify;
 mod web_seeds;
 
 pub use brackish_core::{
-    Event, Existing, PeerStats, Priority, Select, SelectError, StorageError, TorrentId,
+    Event, Existing, Limits, PeerStats, Priority, Select, SelectError, StorageError, TorrentId,
     TorrentState, TorrentStats, TrackerStats, TrackerStatus, Via, WebSeedStats, WebSeedStatus,
 };
 pub use config::{Allocation, NodeConfig};

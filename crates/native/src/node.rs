@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use brackish_core::Limits;
 use brackish_wire::PeerId;
 
 use crate::config::NodeConfig;
@@ -72,6 +73,13 @@ impl Node {
     /// first.
     pub async fn add(&self, add: Add) -> Result<Torrent, AddError> {
         Torrent::add(&self.engine, add).await
+    }
+
+    /// Limits the rates of all torrents together from now on.
+    pub async fn set_limits(&self, limits: Limits) {
+        // A node that is gone sends nothing.
+        let torrent = None;
+        let _ = self.engine.send(Command::Limit { torrent, limits }).await;
     }
 
     /// Leaves every torrent: trackers are told, what was received is written, connections are

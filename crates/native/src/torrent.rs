@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Event, Existing, PeerStats, Priority, Select, SelectError,
+    AddTorrent, AddTorrentError, Event, Existing, Limits, PeerStats, Priority, Select, SelectError,
     StorageError, TorrentId, TorrentState, TorrentStats, TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
@@ -274,6 +274,13 @@ impl Torrent {
             reply,
         };
         self.ask(command).await.unwrap_or(Err(SelectError::Removed))
+    }
+
+    /// Limits the rates of the torrent from now on.
+    pub async fn set_limits(&self, limits: Limits) {
+        let torrent = Some(self.id());
+        // A node that is gone sends nothing.
+        let _ = self.engine.send(Command::Limit { torrent, limits }).await;
     }
 
     /// Adds TCP peers to the peer set.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use brackish_native::{Node, NodeConfig, Source};
+use brackish_native::{Limits, Node, NodeConfig, Source};
 
 use crate::addresses::is_local_host;
 use crate::args::PeerArgs;
@@ -21,6 +21,10 @@ pub async fn start_node<'a>(
         tcp: !args.no_tcp,
         webrtc: !args.no_webrtc,
         ice_servers: ice_servers(&args.ice_servers, trackers),
+        limits: Limits {
+            up: args.max_up,
+            down: args.max_down,
+        },
         ..NodeConfig::default()
     };
     Ok(Node::start(config).await?)

@@ -1,8 +1,8 @@
 //! The session: inputs in, outputs and events out.
 //!
 //! This module holds the session's state and hands each input to the part that knows what to do:
-//! `connect` (dials, handshakes, ends), `messages` (what peers say), `download` (requests and
-//! blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest`
+//! `connect` (handshakes, ends), `places` (dials, and who may stay), `messages` (what peers say),
+//! `download` (requests and blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest`
 //! (what seeds advise), `select` (what is wanted), `readers` (streaming), `limits`, `store` (jobs of
 //! the store, verification, blame), `extensions` (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`,
 //! `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and `introductions`

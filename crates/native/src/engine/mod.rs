@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::thread;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Event, PeerStats, Priority, SelectError, StorageError, TorrentId,
-    TorrentStats, TrackerStats, WebSeedStats,
+    AddTorrent, AddTorrentError, Event, Limits, PeerStats, Priority, SelectError, StorageError,
+    TorrentId, TorrentStats, TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, PeerId};
@@ -48,6 +48,11 @@ pub(crate) enum Command {
     AddPeers {
         torrent: TorrentId,
         peers: Vec<SocketAddr>,
+    },
+    Limit {
+        /// Without one, of all together.
+        torrent: Option<TorrentId>,
+        limits: Limits,
     },
     Choose {
         torrent: TorrentId,

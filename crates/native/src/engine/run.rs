@@ -126,7 +126,8 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
     session_config.connections = config.connections;
     session_config.store_budget = STORE_BUDGET;
     let origin = Instant::now();
-    let session = Session::new(session_config, seed, timestamp(origin));
+    let mut session = Session::new(session_config, seed, timestamp(origin));
+    session.set_limits(config.limits, timestamp(origin));
     let driver = Rc::new_cyclic(|me| {
         RefCell::new(Driver::new(
             session,
@@ -225,6 +226,10 @@ impl Driver {
                 let _ = done.send(());
             }
             Command::AddPeers { torrent, peers } => self.session.add_peers(torrent, &peers, now),
+            Command::Limit { torrent, limits } => match torrent {
+                Some(torrent) => self.session.set_torrent_limits(torrent, limits, now),
+                None => self.session.set_limits(limits, now),
+            },
             Command::Choose {
                 torrent,
                 choice,

@@ -12,6 +12,7 @@ import type {
   Client,
   ClientEvents,
   ClientOptions,
+  Limits,
   SeedOptions,
   Storage,
   Torrent,
@@ -105,6 +106,15 @@ class ClientOfPage implements Client {
         ]),
       options.onProgress,
     );
+  }
+
+  async limit({ up, down }: Limits): Promise<void> {
+    this.#check();
+    try {
+      await this.#worker.call('limit', [undefined, up, down]);
+    } catch (error) {
+      throw asBrackishError(error);
+    }
   }
 
   destroy(): Promise<void> {

@@ -9,6 +9,7 @@ export type {
   Client,
   ClientEvents,
   ClientOptions,
+  Limits,
   PeerInfo,
   Priority,
   SeedOptions,

@@ -38,6 +38,7 @@ export interface Calls {
   remove: (torrent: number, deleteData: boolean) => void;
   selectFile: (torrent: number, file: number, wanted: number) => void;
   selectRange: (torrent: number, begin: number, end: number, wanted: number) => void;
+  limit: (torrent: number | undefined, up: number | undefined, down: number | undefined) => void;
   openReader: (torrent: number, begin: number, end: number) => number;
   read: (torrent: number, offset: number, length: number) => Uint8Array<ArrayBuffer>;
   blob: (torrent: number, file: number) => Blob;

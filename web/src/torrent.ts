@@ -7,6 +7,7 @@ import { FileOfTorrent } from './file.js';
 import { clientName } from './peer.js';
 import type { Accepted, Calls, Figures, Metadata, TorrentNews } from './protocol.js';
 import type {
+  Limits,
   PeerInfo,
   Priority,
   Storage,
@@ -106,6 +107,10 @@ export class TorrentOfClient implements Torrent {
 
   async selectFile(file: number, priority: Priority): Promise<void> {
     await this.ask('selectFile', [this.key, file, PRIORITIES.indexOf(priority)]);
+  }
+
+  async limit({ up, down }: Limits): Promise<void> {
+    await this.ask('limit', [this.key, up, down]);
   }
 
   async remove({ deleteData = false }: { deleteData?: boolean } = {}): Promise<void> {

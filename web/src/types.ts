@@ -50,6 +50,14 @@ export interface SeedOptions {
   onProgress?: (fraction: number) => void;
 }
 
+/** Most payload bytes per second; what is left out has no limit. */
+export interface Limits {
+  /** Sent to peers. */
+  up?: number;
+  /** Received from peers and web seeds. */
+  down?: number;
+}
+
 /** Where a client keeps what it downloads. */
 export type Storage = 'opfs' | 'memory';
 
@@ -76,6 +84,8 @@ export interface Client {
    * @throws BrackishError `bad-torrent`, `read`, `destroyed`
    */
   seed(files: File | Blob | FileList | readonly (File | Blob)[], options?: SeedOptions): Promise<Torrent>;
+  /** Limits the rates of all torrents together from now on. */
+  limit(limits: Limits): Promise<void>;
   /** Leaves every torrent and ends the Worker. Stored data stays. */
   destroy(): Promise<void>;
   /** Listens; the returned function ends that. */
@@ -162,6 +172,8 @@ export interface Torrent {
    * @throws BrackishError `bad-selection`, `removed`
    */
   select(begin: number, end: number, priority?: Priority): Promise<void>;
+  /** Limits the rates of this torrent from now on. */
+  limit(limits: Limits): Promise<void>;
   /** Leaves the torrent. Stored data stays unless `deleteData` is given. */
   remove(options?: { deleteData?: boolean }): Promise<void>;
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Config, Existing, Input, Priority, ReaderId, Select, SelectError,
-    Session, Source, TorrentId,
+    AddTorrent, AddTorrentError, Config, Existing, Input, Limits, Priority, ReaderId, Select,
+    SelectError, Session, Source, TorrentId,
 };
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{
@@ -246,6 +246,24 @@ impl Engine {
         self.select(key, |session, id| {
             session.set_range_priority(id, begin as u64..end as u64, priority(wanted), now())
         })
+    }
+
+    /// Most payload bytes per second, up and down, of a torrent, or of all together; nothing is no
+    /// limit.
+    pub fn limit(&self, key: Option<u32>, up: Option<f64>, down: Option<f64>) {
+        let limits = Limits {
+            up: up.map(|up| up as u64),
+            down: down.map(|down| down as u64),
+        };
+        {
+            let mut session = self.driver.session.borrow_mut();
+            match key.map(|key| self.driver.id(key)) {
+                Some(Some(id)) => session.set_torrent_limits(id, limits, now()),
+                Some(None) => {}
+                None => session.set_limits(limits, now()),
+            }
+        }
+        self.driver.pump();
     }
 
     /// Begins to read the bytes from `begin` up to, not including, `end`: they are fetched first, in

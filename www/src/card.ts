@@ -168,7 +168,7 @@ export class TorrentCard {
       torrent.on('state', schedule),
       torrent.on('error', (error) => this.fail(error)),
       torrent.on('warning', (warning) => {
-        if (warning.code !== 'tracker') this.warning = warning.message;
+        if (warning.code !== 'tracker' && warning.code !== 'web-seed') this.warning = warning.message;
         this.schedule();
       }),
     );

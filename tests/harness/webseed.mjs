@@ -13,8 +13,13 @@ export async function webSeed(scope, folder, { ranges = true, lies = false, cors
   const requests = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
+    if (cors) {
+      response.setHeader('access-control-allow-origin', '*');
+      // webtorrent sends headers that a browser asks about beforehand.
+      response.setHeader('access-control-allow-headers', '*');
+    }
+    if (request.method === 'OPTIONS') return response.writeHead(204).end();
     requests.push({ path, range: request.headers.range });
-    if (cors) response.setHeader('access-control-allow-origin', '*');
     void answer(join(folder, normalize(path)), request, response, { ranges, lies }).catch((error) => response.destroy(error));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

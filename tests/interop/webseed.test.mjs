@@ -119,7 +119,9 @@ proves('a node downloads from the web seed of a torrent that libtorrent made', a
 
 proves('a webtorrent page downloads from the web seed of a torrent that we made', async (scope) => {
   const { folder, path, hash } = await content(scope, [], { size: 8 * MiB });
-  const torrent = await created(scope, path, [await webSeed(scope, folder)]);
+  // It takes the URL of one file as it is, and adds no name to a folder's.
+  const { url } = await webSeed(scope, folder);
+  const torrent = await created(scope, path, [{ url: url + NAME }]);
   const page = await webtorrentPage(scope);
   await page.add(torrent);
   await page.finished();

@@ -14,6 +14,7 @@ use std::time::Duration;
 use brackish_wire::{Bitfield, BlockRequest, Layout, PieceIndex};
 use rand::{Rng, RngExt};
 
+use crate::begun::{Begun, Block, HOLDERS};
 use crate::padding::Padding;
 use crate::rarity::{CLASSES, Rarity, USUAL};
 use crate::{ConnectionId, Priority, Timestamp};
@@ -31,9 +32,6 @@ pub(crate) const ENDGAME_AGE: Duration = Duration::from_millis(300);
 
 /// How long a piece that was bad is asked of one peer alone.
 const ALONE: Duration = Duration::from_secs(10);
-
-/// Peers that may be asked for one block at once.
-const HOLDERS: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Picker {
@@ -59,112 +57,6 @@ pub(crate) struct Claim {
     pub is_urgent: bool,
     /// Its blocks are asked of this peer too once others have had them asked for so long.
     pub double_after: Option<Duration>,
-}
-
-/// A piece of which something was asked for.
-#[derive(Debug)]
-struct Begun {
-    piece: PieceIndex,
-    blocks: Vec<Block>,
-    /// Blocks that are free.
-    free: u32,
-    /// Blocks that are not here.
-    missing: u32,
-    /// Held back while it is examined: nothing of it is asked for.
-    frozen: bool,
-    /// Not wanted any more: nothing of it is asked for; what comes all the same is kept.
-    shelved: bool,
-}
-
-impl Begun {
-    /// Blocks of padding are here from the start.
-    fn new(piece: PieceIndex, blocks: u32, padding: &Padding) -> Self {
-        let mut begun = Self {
-            piece,
-            blocks: vec![Block::FREE; blocks as usize],
-            free: blocks,
-            missing: blocks,
-            frozen: false,
-            shelved: false,
-        };
-        for number in padding.blocks(piece.get()) {
-            if let Some(block) = begun.blocks.get_mut(number as usize) {
-                block.here = true;
-                begun.free -= 1;
-                begun.missing -= 1;
-            }
-        }
-        begun
-    }
-
-    /// Asks `peer` for blocks that others were asked for so long ago.
-    fn double(
-        &mut self,
-        lengths: &Layout,
-        peer: ConnectionId,
-        goal: usize,
-        (age, now): (Duration, Timestamp),
-        chosen: &mut Vec<BlockRequest>,
-    ) {
-        if self.missing == 0 || self.frozen || self.shelved {
-            return;
-        }
-        for (number, block) in self.blocks.iter_mut().enumerate() {
-            if chosen.len() >= goal {
-                return;
-            }
-            if block.here
-                || block.is_free()
-                || block.is_held_by(peer)
-                || block.holders[HOLDERS - 1].is_some()
-                || now.since(block.asked) < age
-            {
-                continue;
-            }
-            let Some(place) = block.holders.iter_mut().find(|holder| holder.is_none()) else {
-                continue;
-            };
-            if let Some(request) = lengths.block(self.piece, number as u32) {
-                *place = Some(peer);
-                block.asked = now;
-                chosen.push(request);
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Block {
-    here: bool,
-    /// When it was last asked for.
-    asked: Timestamp,
-    holders: [Option<ConnectionId>; HOLDERS],
-}
-
-impl Block {
-    const FREE: Self = Self {
-        here: false,
-        asked: Timestamp::ZERO,
-        holders: [None; HOLDERS],
-    };
-
-    fn is_free(&self) -> bool {
-        !self.here && self.holders[0].is_none()
-    }
-
-    fn is_held_by(&self, peer: ConnectionId) -> bool {
-        self.holders.contains(&Some(peer))
-    }
-
-    /// Removes a holder; the first place is filled before the others.
-    fn release(&mut self, peer: ConnectionId) -> bool {
-        let Some(at) = self.holders.iter().position(|holder| *holder == Some(peer)) else {
-            return false;
-        };
-        self.holders[at..].rotate_left(1);
-        self.holders[HOLDERS - 1] = None;
-        true
-    }
 }
 
 /// What to do with a block that came.

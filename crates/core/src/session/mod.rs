@@ -25,6 +25,7 @@ mod readers;
 mod relay;
 mod select;
 mod signalling;
+mod sockets;
 mod store;
 mod suggest;
 mod suspicion;

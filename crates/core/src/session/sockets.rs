@@ -1,0 +1,242 @@
+//! WebSockets to trackers, which the torrents share, and what trackers say on them.
+
+use brackish_wire::InfoHash;
+use brackish_wire::tracker::ws::ServerMessage;
+use rand::RngExt;
+
+use super::trackers::FEW_PEERS;
+use super::{Session, tiers};
+use crate::announce::{Socket, SocketState, Tracker};
+use crate::{Event, Output, SocketId, TorrentId, TrackerStatus};
+
+impl Session {
+    pub(super) fn socket_for(&mut self, url: &str) -> SocketId {
+        if let Some((id, _)) = self.sockets.iter().find(|(_, socket)| socket.url == url) {
+            return *id;
+        }
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.sockets
+            .insert(id, Socket::new(url.to_owned(), self.cx.now));
+        id
+    }
+
+    pub(super) fn close_unused_sockets(&mut self) {
+        let torrents = &self.torrents;
+        let outputs = &mut self.cx.outputs;
+        self.sockets.retain(|id, socket| {
+            let used = torrents
+                .values()
+                .any(|t| t.trackers.iter().any(|t| t.socket == Some(*id)));
+            if !used && !matches!(socket.state, SocketState::Closed { .. }) {
+                outputs.push_back(Output::CloseSocket { socket: *id });
+            }
+            used
+        });
+    }
+
+    /// Opens the sockets that are due.
+    pub(super) fn tick_sockets(&mut self) {
+        let now = self.cx.now;
+        let in_use = self.sockets_in_use();
+        for (id, socket) in &mut self.sockets {
+            if !in_use.contains(id) {
+                continue;
+            }
+            if matches!(socket.state, SocketState::Closed { retry } if retry <= now) {
+                socket.state = SocketState::Opening;
+                self.cx.outputs.push_back(Output::OpenSocket {
+                    socket: *id,
+                    url: socket.url.clone(),
+                });
+            }
+        }
+    }
+
+    pub(super) fn socket_opened(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        socket.opened();
+        for torrent in self.torrents_on(id) {
+            self.tick_trackers(torrent);
+        }
+    }
+
+    pub(super) fn socket_closed(&mut self, id: SocketId, reason: String) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        socket.closed(self.cx.now, &mut self.cx.rng);
+        let mut unsent = Vec::new();
+        for (torrent_id, torrent) in &mut self.torrents {
+            for tracker in torrent
+                .trackers
+                .iter_mut()
+                .filter(|tracker| tracker.socket == Some(id))
+            {
+                unsent.extend(tracker.disconnected(reason.clone()));
+                let (url, reason) = (tracker.url.clone(), reason.clone());
+                self.cx.events.push_back(Event::TrackerFailed {
+                    torrent: *torrent_id,
+                    url,
+                    reason,
+                });
+            }
+        }
+        for (offer, _) in unsent.into_iter().flat_map(|batch| batch.offers) {
+            self.close(offer, crate::DisconnectReason::Timeout);
+        }
+    }
+
+    pub(super) fn socket_message(&mut self, id: SocketId, text: &str) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        let Ok(message) = ServerMessage::parse(text) else {
+            return;
+        };
+        socket.answered();
+        match message {
+            ServerMessage::Announce {
+                info_hash,
+                interval,
+                complete,
+                incomplete,
+                warning,
+                ..
+            } => {
+                let Some(torrent_id) = self.by_hash.get(&info_hash).copied() else {
+                    return;
+                };
+                let place = (torrent_id, id, info_hash);
+                self.answered(place, interval, complete, incomplete);
+                if let Some(warning) = warning {
+                    self.tracker_said(place, warning.into_owned());
+                }
+            }
+            ServerMessage::Offer {
+                info_hash,
+                peer_id,
+                offer_id,
+                sdp,
+            } => {
+                if let Some(torrent) = self.by_hash.get(&info_hash).copied() {
+                    let sdp = sdp.text().into_owned();
+                    self.offered(id, (torrent, info_hash), peer_id, offer_id, sdp);
+                }
+            }
+            ServerMessage::Answer {
+                info_hash,
+                peer_id,
+                offer_id,
+                sdp,
+            } => {
+                if let Some(torrent) = self.by_hash.get(&info_hash).copied() {
+                    self.answer_came(torrent, peer_id, offer_id, sdp.text().into_owned());
+                }
+            }
+            ServerMessage::Failure { info_hash, reason } => {
+                let named = info_hash.and_then(|hash| self.by_hash.get(&hash).copied());
+                let torrents = named.map_or_else(|| self.torrents_on(id), |torrent| vec![torrent]);
+                for torrent in torrents {
+                    let swarm = self.torrents.get(&torrent).map(|t| t.info_hash);
+                    let Some(swarm) = info_hash.or(swarm) else {
+                        continue;
+                    };
+                    let place = (torrent, id, swarm);
+                    if let Some(tracker) = self.tracker_on(place) {
+                        tracker.status = TrackerStatus::Failed(reason.clone().into_owned());
+                    }
+                    self.tracker_said(place, reason.clone().into_owned());
+                }
+            }
+            ServerMessage::Scrape { .. } => {}
+        }
+    }
+
+    fn answered(
+        &mut self,
+        place: (TorrentId, SocketId, InfoHash),
+        interval: Option<u32>,
+        complete: Option<u32>,
+        incomplete: Option<u32>,
+    ) {
+        let now = self.cx.now;
+        let jitter = self.cx.rng.random_range(0.9..1.1);
+        let id = place.0;
+        let Some(torrent) = self.torrents.get(&id) else {
+            return;
+        };
+        let peers = torrent.active.len();
+        let known = u64::from(complete.unwrap_or(0)) + u64::from(incomplete.unwrap_or(0));
+        let wants_more = peers < FEW_PEERS && !torrent.is_upload_only() && known > peers as u64 + 1;
+        let Some(tracker) = self.tracker_on(place) else {
+            return;
+        };
+        tracker.answered(interval, now);
+        tracker.ask_early(wants_more, jitter, now);
+        let url = tracker.url.clone();
+        if let Some(torrent) = self.torrents.get_mut(&id) {
+            let index = torrent
+                .trackers
+                .iter()
+                .position(|t| t.socket == Some(place.1) && t.swarm == place.2);
+            tiers::promote(&mut torrent.trackers, index.unwrap_or(usize::MAX));
+        }
+        self.cx.events.push_back(Event::TrackerAnnounced {
+            torrent: id,
+            url,
+            complete,
+            incomplete,
+        });
+    }
+
+    /// A web peer is gone that there was something to trade with: WebSocket trackers are asked for
+    /// it before their interval is over.
+    pub(super) fn seek_web_peers(&mut self, id: TorrentId) {
+        let jitter = self.cx.rng.random_range(0.9..1.1);
+        let Some(torrent) = self.torrents.get_mut(&id) else {
+            return;
+        };
+        for tracker in torrent.trackers.iter_mut().filter(|t| t.socket.is_some()) {
+            tracker.ask_early(true, jitter, self.cx.now);
+        }
+    }
+
+    fn tracker_said(&mut self, place: (TorrentId, SocketId, InfoHash), reason: String) {
+        let Some(tracker) = self.tracker_on(place) else {
+            return;
+        };
+        let id = place.0;
+        let url = tracker.url.clone();
+        self.cx.events.push_back(Event::TrackerFailed {
+            torrent: id,
+            url,
+            reason,
+        });
+    }
+
+    /// A torrent's tracker at the other end of a socket, for one of the torrent's swarms.
+    fn tracker_on(
+        &mut self,
+        (id, socket, swarm): (TorrentId, SocketId, InfoHash),
+    ) -> Option<&mut Tracker> {
+        self.torrents
+            .get_mut(&id)?
+            .trackers
+            .iter_mut()
+            .find(|tracker| tracker.socket == Some(socket) && tracker.swarm == swarm)
+    }
+
+    fn torrents_on(&self, socket: SocketId) -> Vec<TorrentId> {
+        let uses = |torrent: &crate::torrent::Torrent| {
+            torrent.trackers.iter().any(|t| t.socket == Some(socket))
+        };
+        self.torrents
+            .iter()
+            .filter(|(_, torrent)| uses(torrent))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}

@@ -40,7 +40,7 @@ const CASES = [
 const shared = new Scope();
 let file;
 
-/** Who leeches: `opens` is what gets each ready, so that all can start at once. */
+/** Who leeches. Pages are open before the clock starts; a node's process starts within it. */
 const nodes = (open) => Array(LEECHERS).fill(open);
 const pages = (openPage) => Array(LEECHERS).fill(pageOf(openPage));
 const mixed = (open, openPage) => [...Array(LEECHERS / 2).fill(open), ...Array(LEECHERS / 2).fill(pageOf(openPage))];

@@ -68,6 +68,8 @@ export class TorrentCard {
   private readonly magnet = h('a', { class: 'text-link', hidden: true }, 'Magnet link');
   private readonly stops: (() => void)[] = [];
   private error: unknown = null;
+  /** What the alert tells of. */
+  private shownError: unknown = null;
   private warning = '';
   private prepared = 0;
   private announced = -1;
@@ -292,7 +294,10 @@ export class TorrentCard {
   private drawNotice(phase: Phase): void {
     if (phase === 'error') {
       setShown(this.notice, false);
-      if (this.failure.hidden) this.failure.replaceChildren(...failureContent(describe(this.error), this.torrent ? undefined : this.options.source));
+      if (this.failure.hidden || this.shownError !== this.error) {
+        this.shownError = this.error;
+        this.failure.replaceChildren(...failureContent(describe(this.error), this.torrent ? undefined : this.options.source));
+      }
       setShown(this.failure, true);
       return;
     }

@@ -6,6 +6,7 @@ mod driver;
 mod jobs;
 mod listen;
 mod outputs;
+mod probe;
 pub(crate) mod random;
 mod run;
 mod tcp;

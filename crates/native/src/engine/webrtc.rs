@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, oneshot};
 
 use super::driver::Shared;
+use super::probe::probe;
 use crate::rtc::pace::Pace;
 use crate::rtc::{Channel, ChannelEvent, RtcError, Stack};
 
@@ -195,11 +196,14 @@ async fn write(
     let mut pace = Pace::new();
     loop {
         let Some(message) = link.next_message(limit.min(pace.message())) else {
-            link.wake.notified().await;
-            continue;
+            tokio::select! {
+                () = link.wake.notified() => continue,
+                error = probe(channel, pace.patience()) => return error,
+            }
         };
         let bytes = message.len();
-        if let Err(error) = channel.send(message, pace.window()).await {
+        let sent = channel.send(message, pace.window(), pace.patience());
+        if let Err(error) = sent.await {
             return error;
         }
         if pace.sent(bytes) {

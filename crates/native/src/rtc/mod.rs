@@ -34,8 +34,16 @@ pub(crate) trait Channel {
     fn next(&self) -> LocalBoxFuture<'_, ChannelEvent>;
     /// What has happened already, if anything.
     fn try_next(&self) -> Option<ChannelEvent>;
-    /// Sends a message once fewer than `window` bytes are unacknowledged.
-    fn send(&self, message: BytesMut, window: usize) -> LocalBoxFuture<'_, Result<(), RtcError>>;
+    /// Sends a message once fewer than `window` bytes are unacknowledged, or once none of them has
+    /// been acknowledged for as long as `patience`.
+    fn send(
+        &self,
+        message: BytesMut,
+        window: usize,
+        patience: Duration,
+    ) -> LocalBoxFuture<'_, Result<(), RtcError>>;
+    /// Bytes sent that the other side has not acknowledged.
+    fn unacknowledged(&self) -> LocalBoxFuture<'_, Result<usize, RtcError>>;
     /// The longest message that the other side takes, in bytes.
     fn max_message(&self) -> usize;
     /// The round-trip time, where the stack measures it.

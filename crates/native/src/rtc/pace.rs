@@ -18,10 +18,17 @@ const SHORT_MESSAGE: usize = 16 << 10;
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shorter round trips count as this long: by then threads waking each other take longer.
-const SHORTEST: Duration = Duration::from_millis(2);
+const SHORTEST: Duration = Duration::from_millis(4);
 
 /// The shortest round trip counts for this long; a route may change.
 const MEMORY: u32 = 120;
+
+/// Bounds of [`Pace::patience`]: a busy machine answers that late; SCTP's own timer ends after a second.
+const MIN_PATIENCE: Duration = Duration::from_millis(20);
+const MAX_PATIENCE: Duration = Duration::from_millis(900);
+
+/// As long as no round trip was measured.
+const UNMEASURED_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The window of one channel.
 #[derive(Debug)]
@@ -29,6 +36,7 @@ pub(crate) struct Pace {
     window: usize,
     since: Instant,
     bytes: usize,
+    latest: Option<Duration>,
     shortest: Option<Duration>,
     age: u32,
 }
@@ -39,6 +47,7 @@ impl Pace {
             window: MIN,
             since: Instant::now(),
             bytes: 0,
+            latest: None,
             shortest: None,
             age: 0,
         }
@@ -55,6 +64,14 @@ impl Pace {
         (self.window / 4).max(SHORT_MESSAGE)
     }
 
+    /// How long acknowledgements may stay away before something counts as lost.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.latest {
+            Some(round_trip) => (round_trip * 3).clamp(MIN_PATIENCE, MAX_PATIENCE),
+            None => UNMEASURED_PATIENCE,
+        }
+    }
+
     /// Counts bytes sent; true when it is time to measure the round trip.
     pub(crate) fn sent(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
@@ -68,6 +85,7 @@ impl Pace {
         let rate = self.bytes as f64 / elapsed.as_secs_f64().max(1e-3);
         (self.since, self.bytes) = (Instant::now(), 0);
         let Some(round_trip) = round_trip else { return };
+        self.latest = Some(round_trip);
         self.age += 1;
         let shortest = match self.shortest {
             Some(shortest) if self.age < MEMORY && shortest <= round_trip => shortest,

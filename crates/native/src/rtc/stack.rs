@@ -51,9 +51,6 @@ const MAX_MESSAGE: u32 = 256 << 10;
 /// Largest message that a peer takes if its SDP does not say (RFC 8841).
 const DEFAULT_MAX_MESSAGE: usize = 64 << 10;
 
-/// The send window is looked at again after this long, should the event be missed that it opened.
-const WINDOW_RECHECK: Duration = Duration::from_millis(50);
-
 /// Data channels that a peer may open before one is looked at; the first one is used.
 const MAX_WAITING_CHANNELS: usize = 4;
 
@@ -228,16 +225,26 @@ impl PeerChannel {
         }
     }
 
-    async fn send_within(&self, message: BytesMut, window: usize) -> Result<(), RtcError> {
+    async fn send_within(
+        &self,
+        message: BytesMut,
+        window: usize,
+        patience: Duration,
+    ) -> Result<(), RtcError> {
         let channel = self.channel.borrow().clone().ok_or(RtcError::Ended)?;
         if self.window.replace(window) != window {
             // Some are still on their way when sending goes on, so that the path never runs empty.
             let low = u32::try_from(window / 4 * 3).unwrap_or(u32::MAX);
             channel.set_buffered_amount_low_threshold(low).await?;
         }
-        while channel.outstanding_bytes().await? >= window {
-            // Either way it is looked at again.
-            let _ = tokio::time::timeout(WINDOW_RECHECK, self.low.notified()).await;
+        let mut outstanding = channel.outstanding_bytes().await?;
+        while outstanding >= window {
+            let woken = tokio::time::timeout(patience, self.low.notified()).await;
+            let left = channel.outstanding_bytes().await?;
+            if woken.is_err() && left >= outstanding {
+                break;
+            }
+            outstanding = left;
         }
         Ok(channel.send(message).await?)
     }
@@ -301,8 +308,21 @@ impl Channel for PeerChannel {
         }
     }
 
-    fn send(&self, message: BytesMut, window: usize) -> LocalBoxFuture<'_, Result<(), RtcError>> {
-        self.send_within(message, window).boxed_local()
+    fn send(
+        &self,
+        message: BytesMut,
+        window: usize,
+        patience: Duration,
+    ) -> LocalBoxFuture<'_, Result<(), RtcError>> {
+        self.send_within(message, window, patience).boxed_local()
+    }
+
+    fn unacknowledged(&self) -> LocalBoxFuture<'_, Result<usize, RtcError>> {
+        async move {
+            let channel = self.channel.borrow().clone().ok_or(RtcError::Ended)?;
+            Ok(channel.outstanding_bytes().await?)
+        }
+        .boxed_local()
     }
 
     fn max_message(&self) -> usize {

@@ -76,7 +76,9 @@ fn bytes_cross_both_ways_in_order_however_large_the_messages() {
             }
             let send = async {
                 for (index, length) in lengths.into_iter().cycle().take(100).enumerate() {
-                    from.send(pattern(index, length), WINDOW).await.unwrap();
+                    from.send(pattern(index, length), WINDOW, PATIENCE)
+                        .await
+                        .unwrap();
                 }
             };
             let receive = async {

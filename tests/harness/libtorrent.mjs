@@ -39,10 +39,10 @@ export async function libtorrentMakes(scope, path, { webSeeds = [] } = {}) {
 }
 
 /** A `.torrent` of a file or folder, made by libtorrent: its path, its hashes by version, its magnet link. */
-export async function createWithLibtorrent(scope, path, { version, pieceLength }) {
+export async function createWithLibtorrent(scope, path, { version, pieceLength, trackers = [] }) {
   const torrent = join(await scope.folder('libtorrent'), 'it.torrent');
   const script = join(import.meta.dirname, 'libtorrent_create.py');
-  const asked = { path, version, piece_length: pieceLength, torrent };
+  const asked = { path, version, piece_length: pieceLength, trackers, torrent };
   const done = await run(scope, python(), [script, JSON.stringify(asked)], { name: 'libtorrent create' });
   if (done.code !== 0) throw new Error(done.stderr);
   return { path: torrent, ...JSON.parse(done.stdout) };

@@ -1,6 +1,7 @@
 """Makes a .torrent of a file or folder with libtorrent.
 
-Takes one JSON object as its argument: path, version ("v2" or "hybrid"), piece_length, torrent (the file to write).
+Takes one JSON object as its argument: path, version ("v2" or "hybrid"), piece_length, trackers, torrent (the file to
+write).
 Prints one JSON object: v1 and v2 (info-hashes in hex, null where there is none), magnet.
 """
 
@@ -15,6 +16,8 @@ files = lt.file_storage()
 lt.add_files(files, asked["path"])
 flags = lt.create_torrent.v2_only if asked["version"] == "v2" else 0
 torrent = lt.create_torrent(files, asked["piece_length"], flags)
+for tracker in asked["trackers"]:
+    torrent.add_tracker(tracker)
 lt.set_piece_hashes(torrent, os.path.dirname(asked["path"]))
 written = lt.bencode(torrent.generate())
 with open(asked["torrent"], "wb") as out:

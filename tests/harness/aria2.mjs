@@ -23,16 +23,17 @@ const QUIET = [
 ];
 
 /** Seeds what is complete in `folder`; resolves when it does. */
-export async function aria2Seed(scope, torrent, folder) {
-  const seed = await launch(scope, torrent, folder, ['--check-integrity=true', '--seed-ratio=0.0'], 'aria2 seed');
+export async function aria2Seed(scope, torrent, folder, { flags = [] } = {}) {
+  const seeding = ['--check-integrity=true', '--seed-ratio=0.0', ...flags];
+  const seed = await launch(scope, torrent, folder, seeding, 'aria2 seed');
   await seed.line(/ SEED\(/);
   return seed;
 }
 
 /** Downloads into `folder` and exits 0 when done, or seeds on. */
-export function aria2Download(scope, torrent, folder, { seed = false } = {}) {
+export function aria2Download(scope, torrent, folder, { seed = false, flags = [] } = {}) {
   const after = seed ? ['--seed-ratio=0.0'] : ['--seed-time=0'];
-  return launch(scope, torrent, folder, after, 'aria2');
+  return launch(scope, torrent, folder, [...after, ...flags], 'aria2');
 }
 
 /** `torrent` is made bytes or a magnet link. */

@@ -9,10 +9,12 @@ import { seconds } from './time.mjs';
 
 /**
  * A session with one torrent (made bytes, or a magnet link) in `folder`. `webrtc` lets it use ws trackers, `seed` trusts
- * what is in the folder, `peers` are [host, port] to dial over TCP.
+ * what is in the folder, `peers` are [host, port] to dial over TCP. `settings` are more of libtorrent's own; with `choke`
+ * it unchokes nobody; with `log`, `messages()` are those with its peers.
  */
-export async function libtorrent(scope, torrent, folder, { webrtc = false, seed = false, peers = [], limit = 0 } = {}) {
-  const asked = { folder, webrtc, seed, peers, limit };
+export async function libtorrent(scope, torrent, folder, options = {}) {
+  const { webrtc = false, seed = false, peers = [], limit = 0, settings = {}, choke = false, log = false } = options;
+  const asked = { folder, webrtc, seed, peers, limit, settings, choke, log };
   if (typeof torrent === 'string') {
     asked.magnet = torrent;
   } else {
@@ -26,6 +28,7 @@ export async function libtorrent(scope, torrent, folder, { webrtc = false, seed 
     port,
     finished: (within = seconds(90)) => started.event('has every piece', ({ event }) => event === 'finished', within),
     state: () => started.events.findLast(({ event }) => event === 'state'),
+    messages: () => started.events.filter(({ event }) => event === 'message'),
   });
 }
 

@@ -2,7 +2,8 @@
 
 Takes one JSON object as its argument: torrent (path) or magnet, folder, port, peers ([[host, port]]),
 webrtc (bool; ws trackers are left out without it), seed (bool: what is in the folder is complete, no checking),
-limit (upload bytes per second). Prints one JSON object a line: {"event": "listening", "port": N},
+limit (upload bytes per second), settings (more of the session's), choke (bool: nobody is unchoked), log (bool: every
+message of a peer, `<==`, or to one, `==>`, is an event). Prints one JSON object a line: {"event": "listening", "port": N},
 {"event": "state", ...} while it runs, {"event": "finished"} when every piece is verified. Ends on SIGTERM.
 """
 
@@ -15,6 +16,11 @@ import libtorrent as lt
 
 def say(**event):
     print(json.dumps(event), flush=True)
+
+
+def encryption(flags):
+    """2 where a connection is encrypted, 1 where it is plain after an encrypted handshake, else 0."""
+    return 2 if flags & lt.peer_info.rc4_encrypted else 1 if flags & lt.peer_info.plaintext_encrypted else 0
 
 
 def main():
@@ -37,9 +43,17 @@ def main():
             "alert_mask": lt.alert.category_t.status_notification
             | lt.alert.category_t.error_notification
             | lt.alert.category_t.tracker_notification
-            | lt.alert.category_t.connect_notification,
+            | lt.alert.category_t.connect_notification
+            | (lt.alert.category_t.peer_log_notification if asked.get("log") else 0),
+            # Every block is a few lines: none is to be lost.
+            **({"alert_queue_size": 1_000_000} if asked.get("log") else {}),
+            **({"unchoke_slots_limit": 0, "num_optimistic_unchoke_slots": 0} if asked.get("choke") else {}),
+            **asked.get("settings", {}),
         }
     )
+    if asked.get("choke"):
+        # Peers on this machine would be of a class that is never choked.
+        session.set_peer_class_filter(lt.ip_filter())
     if "torrent" in asked:
         parameters = lt.load_torrent_file(asked["torrent"])
     else:
@@ -65,6 +79,10 @@ def main():
     while not stopping:
         session.wait_for_alert(200)
         for alert in session.pop_alerts():
+            if isinstance(alert, lt.peer_log_alert):
+                if "<==" in alert.message() or "==>" in alert.message():
+                    say(event="message", text=alert.message())
+                continue
             print(f"{type(alert).__name__}: {alert.message()}", file=sys.stderr, flush=True)
         status = handle.status()
         state = dict(
@@ -74,6 +92,7 @@ def main():
             peers=status.num_peers,
             downloaded=status.total_payload_download,
             uploaded=status.total_payload_upload,
+            methods=[encryption(peer.flags) for peer in handle.get_peer_info()],
             error=status.errc.message() if status.errc.value() else None,
         )
         if state != shown:

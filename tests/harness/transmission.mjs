@@ -12,8 +12,8 @@ import { seconds, until } from './time.mjs';
 
 const SESSION_HEADER = 'x-transmission-session-id';
 
-/** A daemon with no torrents. */
-export async function transmission(scope) {
+/** A daemon with no torrents; `changes` are what of its `settings.json` is to be otherwise. */
+export async function transmission(scope, changes = {}) {
   const folder = await scope.folder('transmission');
   const [rpcPort, port] = [await freePort(), await freePort()];
   const settings = {
@@ -27,6 +27,7 @@ export async function transmission(scope) {
     'rpc-port': rpcPort,
     'rpc-whitelist-enabled': false,
     'utp-enabled': false,
+    ...changes,
   };
   await writeFile(join(folder, 'settings.json'), JSON.stringify(settings));
   const daemon = start(scope, program(['transmission-daemon']), ['--foreground', '--config-dir', folder]);

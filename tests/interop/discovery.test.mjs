@@ -1,16 +1,15 @@
 // Peer exchange (BEP 11) with other people's clients: peers that know only a third one find each other through it.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { download } from '../harness/brackish.mjs';
 import { NAME, content } from '../harness/content.mjs';
 import { MiB, sha256 } from '../harness/files.mjs';
 import { libtorrent } from '../harness/libtorrent.mjs';
-import { start } from '../harness/process.mjs';
 import { proves } from '../harness/scope.mjs';
 import { seconds, until } from '../harness/time.mjs';
+import { webtorrentNode } from '../harness/webtorrent_node.mjs';
 
 const SIZE = 16 * MiB;
 
@@ -43,17 +42,7 @@ proves('a node that knows only libtorrent finds a seed by its peer exchange', as
 /** Clients that leech, knowing one address alone. */
 const LEECHERS = {
   libtorrent: (scope, torrent, folder, port) => libtorrent(scope, torrent, folder, { peers: [at(port)] }),
-  webtorrent: async (scope, torrent, folder, port) => {
-    const path = join(await scope.folder('webtorrent'), 'it.torrent');
-    await writeFile(path, torrent.bytes);
-    const asked = { torrent: path, folder, peers: [at(port).join(':')] };
-    const script = join(import.meta.dirname, '../harness/webtorrent_peer.mjs');
-    const started = start(scope, process.execPath, [script, JSON.stringify(asked)], { name: 'webtorrent' });
-    return Object.assign(started, {
-      finished: (within) => started.event('has every piece', ({ event }) => event === 'finished', within),
-      state: () => started.events.findLast(({ event }) => event === 'state'),
-    });
-  },
+  webtorrent: (scope, torrent, folder, port) => webtorrentNode(scope, torrent, folder, { peers: [at(port)] }),
 };
 
 for (const [client, leech] of Object.entries(LEECHERS)) {

@@ -22,6 +22,7 @@ mod config;
 pub mod create;
 mod engine;
 mod hashing;
+mod mse;
 mod node;
 mod outline;
 mod rtc;

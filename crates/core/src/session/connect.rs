@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Reserved};
-use brackish_wire::{BlockRequest, PeerId};
+use brackish_wire::{BlockRequest, InfoHash, PeerId};
 use bytes::Bytes;
 
 use super::Session;
@@ -44,6 +44,11 @@ impl Session {
         let id = self.connections.insert(connection).into();
         self.wake_by(now + super::tick::PERIOD);
         Ok(id)
+    }
+
+    /// The info-hashes that a handshake may name, for drivers that must know of one before it comes.
+    pub fn swarms(&self) -> impl Iterator<Item = InfoHash> {
+        self.by_hash.keys().copied()
     }
 
     pub(super) fn opened(&mut self, id: ConnectionId, room: usize) {

@@ -13,6 +13,7 @@ use brackish_core::{ConnectionId, Input, JobId, Session, SocketId, Timestamp, Vi
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
+use super::greeting::EncryptedPeers;
 use super::jobs::Jobs;
 use super::tcp::{self, TcpLink};
 use super::torrents::Torrents;
@@ -46,6 +47,7 @@ pub(super) struct Driver {
     pub(super) web_seeds: Rc<WebSeeds>,
     pub(super) fetches: HashMap<JobId, Fetch>,
     pub(super) stack: Option<Rc<dyn Stack>>,
+    pub(super) encrypted_peers: EncryptedPeers,
     /// Announces, tracker sockets and WebRTC closes under way: what a shutdown waits for.
     pub(super) farewells: usize,
     /// Wakes the engine's main task, when the timer moved or rounds are left to do.
@@ -61,7 +63,7 @@ pub(super) struct Driver {
 pub(super) enum Link {
     /// A dial that is under way.
     Dialling(AbortHandle),
-    /// An open TCP connection.
+    /// A TCP connection, from when it is open.
     Tcp(Rc<TcpLink>),
     /// A WebRTC connection at any stage.
     Rtc(Rc<RtcLink>),
@@ -90,6 +92,7 @@ impl Driver {
             web_seeds: Rc::default(),
             fetches: HashMap::new(),
             stack,
+            encrypted_peers: EncryptedPeers::default(),
             farewells: 0,
             wake: Rc::new(Notify::new()),
             me: me.clone(),

@@ -3,6 +3,7 @@
 //! hashing and WebRTC's cryptography happen elsewhere, and come back in batches.
 
 mod driver;
+mod greeting;
 mod jobs;
 mod listen;
 mod outputs;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::driver::{Driver, Link, Shared};
-use super::tcp;
+use super::greeting;
 use super::webrtc::{self, RtcLink};
 use crate::storage::{Files, Job, Layout};
 use crate::trackers::websocket::{self, SocketEvent};
@@ -79,7 +79,7 @@ impl Driver {
                 address,
             } => {
                 if let Some(driver) = self.me.upgrade() {
-                    let task = spawn_local(tcp::dial(driver, connection, address));
+                    let task = spawn_local(greeting::dial(driver, connection, address));
                     self.connections
                         .insert(connection, Link::Dialling(task.abort_handle()));
                 }

@@ -12,7 +12,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::driver::{Driver, Shared, timestamp};
-use super::{Choice, Command, Started, listen, tcp};
+use super::{Choice, Command, Started, greeting, listen};
 use crate::config::NodeConfig;
 use crate::node::NodeError;
 use crate::rtc::ice::IceServers;
@@ -139,7 +139,7 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
         ))
     });
     for listener in listeners {
-        spawn_local(tcp::accept(driver.clone(), listener));
+        spawn_local(greeting::accept(driver.clone(), listener));
     }
     Ok((driver, Started { tcp_port, peer_id }))
 }

@@ -1,20 +1,19 @@
-//! TCP connections: dialled, accepted, read into the session and written from its queue.
+//! Open TCP connections: read into the session and written from its queue.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use brackish_core::ConnectionId;
 use bytes::{Buf, Bytes};
 use tokio::io::Interest;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use super::driver::{Link, Shared};
+use super::driver::Shared;
+use crate::mse::Ciphers;
 use crate::trackers::in_words;
 
 /// Bytes read at a time. A read that large takes many blocks in one system call, and stays within
@@ -24,21 +23,17 @@ pub(super) const READ_BUFFER: usize = 256 << 10;
 /// Bytes that wait in the driver for a socket to take them; the socket has its own buffer besides.
 pub(super) const ROOM: usize = 256 << 10;
 
-/// Longest time for a dial.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Most reads of one connection before the others have their turn.
 const READS_PER_TURN: usize = 4;
 
 /// Most buffers given to one write. A block and its header are two.
 const BUFFERS_PER_WRITE: usize = 64;
-
-/// How long no connection is accepted after that failed, as when the process has too many open.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-/// An open TCP connection and what waits to be sent on it.
+/// A TCP connection and what waits to be sent on it.
 pub(super) struct TcpLink {
-    stream: TcpStream,
+    /// There once it is known how the other end speaks.
+    stream: OnceCell<TcpStream>,
+    /// Unless it speaks plainly.
+    ciphers: RefCell<Option<Ciphers>>,
     queue: RefCell<VecDeque<Bytes>>,
     /// The socket took no more; its task waits until it does.
     blocked: Cell<bool>,
@@ -47,19 +42,41 @@ pub(super) struct TcpLink {
 }
 
 impl TcpLink {
-    fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
+    /// A connection of which it is not known yet how the other end speaks: what is to be sent waits.
+    pub(super) fn new() -> Self {
+        Self {
+            stream: OnceCell::new(),
+            ciphers: RefCell::default(),
             queue: RefCell::default(),
             blocked: Cell::new(false),
             closed: Cell::new(false),
             wake: Notify::new(),
-        })
+        }
+    }
+
+    /// From now on it goes by this stream. Once for each link.
+    pub(super) fn begin(&self, stream: TcpStream, mut ciphers: Option<Ciphers>) {
+        if let Some(ciphers) = &mut ciphers {
+            for data in self.queue.borrow_mut().iter_mut() {
+                *data = ciphers.outgoing.applied(std::mem::take(data));
+            }
+        }
+        *self.ciphers.borrow_mut() = ciphers;
+        // A link that has begun keeps its stream.
+        let _ = self.stream.set(stream);
     }
 
     pub(super) fn push(&self, data: Bytes) {
+        let data = match &mut *self.ciphers.borrow_mut() {
+            Some(ciphers) => ciphers.outgoing.applied(data),
+            None => data,
+        };
         self.queue.borrow_mut().push_back(data);
+    }
+
+    /// Takes what the session sends first, to be sent in another way.
+    pub(super) fn take_first(&self) -> Option<Bytes> {
+        self.queue.borrow_mut().pop_front()
     }
 
     /// Ends the connection. What waits is dropped.
@@ -68,8 +85,18 @@ impl TcpLink {
         self.wake.notify_one();
     }
 
+    /// Waits for the session to end the connection.
+    pub(super) async fn closed(&self) {
+        while !self.closed.get() {
+            self.wake.notified().await;
+        }
+    }
+
     /// Writes what the socket takes, and says how many bytes that was.
     pub(super) fn flush(&self) -> io::Result<usize> {
+        let Some(stream) = self.stream.get() else {
+            return Ok(0);
+        };
         let mut queue = self.queue.borrow_mut();
         let mut sent = 0;
         while !queue.is_empty() && !self.blocked.get() {
@@ -79,10 +106,7 @@ impl TcpLink {
                 .zip(&mut buffers)
                 .map(|(data, buffer)| *buffer = IoSlice::new(data))
                 .count();
-            match self
-                .stream
-                .try_write_vectored(buffers.get(..count).unwrap_or_default())
-            {
+            match stream.try_write_vectored(buffers.get(..count).unwrap_or_default()) {
                 Ok(taken) => {
                     sent += taken;
                     remove(&mut queue, taken);
@@ -111,54 +135,11 @@ fn remove(queue: &mut VecDeque<Bytes>, mut bytes: usize) {
     }
 }
 
-/// Accepts peers for as long as the engine runs.
-pub(super) async fn accept(driver: Shared, listener: TcpListener) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                let Ok(link) = TcpLink::new(stream) else {
-                    continue;
-                };
-                let link = Rc::new(link);
-                let accepted = driver.borrow_mut().accept(link.clone(), unmapped(address));
-                if let Some(connection) = accepted {
-                    tokio::task::spawn_local(serve(driver.clone(), connection, link));
-                }
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-/// An IPv4 address that came in as an IPv6 one, as the IPv4 address that it is.
-fn unmapped(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// Connects to a peer, then serves the connection until it ends.
-pub(super) async fn dial(driver: Shared, connection: ConnectionId, address: SocketAddr) {
-    let dialled = tokio::time::timeout(DIAL_TIMEOUT, TcpStream::connect(address)).await;
-    let opened = match dialled {
-        Ok(Ok(stream)) => TcpLink::new(stream),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+/// Reads and writes until the connection ends, once it is known how the other end speaks.
+pub(super) async fn serve(driver: Shared, connection: ConnectionId, link: Rc<TcpLink>) {
+    let Some(stream) = link.stream.get() else {
+        return;
     };
-    match opened {
-        Ok(link) => {
-            let link = Rc::new(link);
-            if driver
-                .borrow_mut()
-                .opened(connection, Link::Tcp(link.clone()), ROOM)
-            {
-                serve(driver, connection, link).await;
-            }
-        }
-        Err(error) => driver.borrow_mut().ended(connection, in_words(&error)),
-    }
-}
-
-/// Reads and writes until the connection ends.
-async fn serve(driver: Shared, connection: ConnectionId, link: Rc<TcpLink>) {
     let buffer = driver.borrow().read_buffer();
     loop {
         let interest = if link.blocked.get() {
@@ -167,7 +148,7 @@ async fn serve(driver: Shared, connection: ConnectionId, link: Rc<TcpLink>) {
             Interest::READABLE
         };
         let ready = tokio::select! {
-            ready = link.stream.ready(interest) => Some(ready),
+            ready = stream.ready(interest) => Some(ready),
             () = link.wake.notified() => None,
         };
         if link.closed.get() {
@@ -182,7 +163,7 @@ async fn serve(driver: Shared, connection: ConnectionId, link: Rc<TcpLink>) {
             driver.borrow_mut().writable(connection);
         }
         if ready.is_readable() || ready.is_error() {
-            if let Err(reason) = read(&driver, connection, &link, &buffer) {
+            if let Err(reason) = read(&driver, connection, &link, stream, &buffer) {
                 return driver.borrow_mut().ended(connection, reason);
             }
             // Others have their turn even while this socket stays full.
@@ -196,6 +177,7 @@ fn read(
     driver: &Shared,
     connection: ConnectionId,
     link: &TcpLink,
+    stream: &TcpStream,
     buffer: &RefCell<Box<[u8]>>,
 ) -> Result<(), String> {
     let mut buffer = buffer.borrow_mut();
@@ -203,12 +185,15 @@ fn read(
         if link.closed.get() {
             break;
         }
-        match link.stream.try_read(&mut buffer) {
+        match stream.try_read(&mut buffer) {
             Ok(0) => return Err("closed by the peer".to_owned()),
             Ok(count) => {
-                let Some(data) = buffer.get(..count) else {
+                let Some(data) = buffer.get_mut(..count) else {
                     break;
                 };
+                if let Some(ciphers) = &mut *link.ciphers.borrow_mut() {
+                    ciphers.incoming.apply(data);
+                }
                 driver.borrow_mut().received(connection, data);
                 if count < buffer.len() {
                     break;

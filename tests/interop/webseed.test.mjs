@@ -16,6 +16,9 @@ import { webtorrentPage } from '../harness/webtorrent.mjs';
 
 const SIZE = 32 * MiB;
 
+/** The flags by which a node may fetch from servers on loopback. */
+const allowing = (...seeds) => ({ flags: seeds.flatMap(({ url }) => ['--web-seed', url]) });
+
 /** A `.torrent` that `brackish create` makes of a path, with these web seeds. */
 async function created(scope, path, seeds) {
   const file = join(await scope.folder('torrent'), 'made.torrent');
@@ -50,7 +53,7 @@ proves(
     const info = await brackish(scope, ['info', torrent.file]);
     assert.ok(info.stdout.includes(server.url), info.stdout);
     const into = await scope.folder('download');
-    const ours = await download(scope, torrent, into);
+    const ours = await download(scope, torrent, into, allowing(server));
     assert.equal(await ours.exited, 0);
     assert.equal(await sha256(join(into, NAME)), hash);
     assert.equal(ours.figures().downloaded_web_seeds, SIZE);
@@ -61,19 +64,21 @@ proves(
 
 proves('a node downloads a folder from a web seed', async (scope) => {
   const { parent, folder, names } = await folderOfFiles(scope);
-  const torrent = await created(scope, folder, [await webSeed(scope, parent)]);
+  const server = await webSeed(scope, parent);
+  const torrent = await created(scope, folder, [server]);
   const into = await scope.folder('download');
-  const ours = await download(scope, torrent, into);
+  const ours = await download(scope, torrent, into, allowing(server));
   assert.equal(await ours.exited, 0);
   await sameFiles(folder, join(into, 'two files'), names);
 });
 
 proves('a node downloads from a web seed and a peer together', async (scope) => {
   const { folder, path, hash } = await content(scope, [], { size: 4 * SIZE });
-  const torrent = await created(scope, path, [await webSeed(scope, folder)]);
+  const server = await webSeed(scope, folder);
+  const torrent = await created(scope, path, [server]);
   const theirs = await libtorrent(scope, torrent, folder, { seed: true });
   const into = await scope.folder('download');
-  const ours = await download(scope, torrent, into, { flags: ['--peer', `127.0.0.1:${theirs.port}`] });
+  const ours = await download(scope, torrent, into, { flags: ['--peer', `127.0.0.1:${theirs.port}`, ...allowing(server).flags] });
   assert.equal(await ours.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);
   const { downloaded, downloaded_web_seeds: fromServer } = ours.figures();
@@ -87,7 +92,7 @@ proves('a lying web seed and one without ranges are dropped with a reason, and t
   const honest = await webSeed(scope, folder);
   const torrent = await created(scope, path, [liar, whole, honest]);
   const into = await scope.folder('download');
-  const ours = await download(scope, torrent, into);
+  const ours = await download(scope, torrent, into, allowing(liar, whole, honest));
   assert.equal(await ours.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);
   const dropped = ours.events.filter(({ event, dropped }) => event === 'web_seed_failed' && dropped);
@@ -112,7 +117,7 @@ proves('a node downloads from the web seed of a torrent that libtorrent made', a
   const server = await webSeed(scope, parent);
   const torrent = await libtorrentMakes(scope, folder, { webSeeds: [server.url] });
   const into = await scope.folder('download');
-  const ours = await download(scope, torrent, into);
+  const ours = await download(scope, torrent, into, allowing(server));
   assert.equal(await ours.exited, 0);
   await sameFiles(folder, join(into, 'two files'), names);
 });
@@ -134,7 +139,7 @@ proves('a node downloads from the web seed of a torrent that webtorrent made', a
   const page = await webtorrentPage(scope);
   const torrent = await page.seed(path, { trackers: [], webSeeds: [server.url] });
   const into = await scope.folder('download');
-  const ours = await download(scope, torrent, into);
+  const ours = await download(scope, torrent, into, allowing(server));
   assert.equal(await ours.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);
   assert.equal(ours.figures().downloaded_web_seeds, 8 * MiB);
@@ -147,8 +152,23 @@ proves('a magnet link names a web seed, which helps once the description is ther
   const other = await seed(scope, torrent, folder);
   const magnet = `magnet:?xt=urn:btih:${torrent.infoHash}&ws=${encodeURIComponent(server.url)}&x.pe=127.0.0.1:${other.tcpPort}`;
   const into = await scope.folder('download');
-  const ours = await download(scope, magnet, into);
+  const ours = await download(scope, magnet, into, allowing(server));
   assert.equal(await ours.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);
   assert.ok(ours.figures().downloaded_web_seeds > 0);
+});
+
+proves('a torrent from elsewhere may not name a web seed of the local network: one line says so, and peers serve it', async (scope) => {
+  const { folder, path, hash } = await content(scope, [], { size: SIZE });
+  const server = await webSeed(scope, folder);
+  const torrent = await created(scope, path, [server]);
+  const other = await seed(scope, torrent, folder);
+  const into = await scope.folder('download');
+  const ours = await download(scope, torrent, into, { flags: ['--peer', `127.0.0.1:${other.tcpPort}`] });
+  assert.equal(await ours.exited, 0);
+  assert.equal(await sha256(join(into, NAME)), hash);
+  const refused = ours.events.filter(({ event }) => event === 'web_seed_failed');
+  assert.deepEqual(refused.map(({ url, dropped }) => [url, dropped]), [[server.url, true]]);
+  assert.match(refused[0].reason, /local network \(127\.0\.0\.1\)/);
+  assert.deepEqual(server.requests, []);
 });

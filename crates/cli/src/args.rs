@@ -100,6 +100,13 @@ pub struct DownloadArgs {
     /// magnet link names].
     #[arg(long, value_name = "PLACE|PATTERN", value_parser = selection::parse)]
     pub files: Vec<Wanted>,
+    /// URL of an HTTP server that has the file, or the folder (BEP 19), besides those that the
+    /// torrent names; repeatable.
+    ///
+    /// It may be in the local network. One that the torrent alone names may not, unless the torrent
+    /// was fetched from that server.
+    #[arg(long, value_name = "URL", value_parser = parse_web_seed)]
+    pub web_seed: Vec<String>,
     /// Go on seeding once everything is there, until Ctrl-C.
     #[arg(long)]
     pub seed: bool,

@@ -16,6 +16,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use crate::engine::{Choice, Command, EngineHandle, Registered};
 use crate::source::Source;
 use crate::storage::map::Place;
+use crate::web_seeds::Trusted;
 
 /// A torrent to take part in, and where its files are.
 #[derive(Clone, Debug)]
@@ -32,6 +33,11 @@ pub struct Add {
     pub peers: Vec<SocketAddr>,
     /// Announce URLs besides those of the source.
     pub extra_trackers: Vec<String>,
+    /// Web seeds besides those of the source. Their servers may be in the local network; what the
+    /// source alone names may not be, but for the server that it was loaded from.
+    pub extra_web_seeds: Vec<String>,
+    /// What the source was [loaded](crate::source::load) from, if it was; a URL makes a difference.
+    pub loaded_from: Option<String>,
 }
 
 /// Why a torrent was not added.
@@ -89,6 +95,8 @@ impl Add {
             existing: Existing::Check,
             peers: Vec::new(),
             extra_trackers: Vec::new(),
+            extra_web_seeds: Vec::new(),
+            loaded_from: None,
         }
     }
 }
@@ -105,7 +113,7 @@ impl Torrent {
             });
         }
         let mut peers = add.peers;
-        let (source, mut trackers, web_seeds) = match add.source {
+        let (source, mut trackers, mut web_seeds) = match add.source {
             Source::Metainfo(metainfo) => {
                 let source = brackish_core::Source::Info {
                     info: metainfo.info,
@@ -128,6 +136,10 @@ impl Torrent {
             }
         };
         trackers.extend(add.extra_trackers.into_iter().map(|url| vec![url]));
+        let own = add.extra_web_seeds.iter().chain(&add.loaded_from);
+        let trusted = Trusted::new(own.map(String::as_str));
+        // Before the others, of which a source may name more than are used.
+        web_seeds.splice(0..0, add.extra_web_seeds);
         let session = AddTorrent {
             source,
             trackers,
@@ -140,6 +152,7 @@ impl Torrent {
         let command = Command::Add {
             add: Box::new(session),
             place: add.place,
+            trusted,
             reply,
         };
         engine.send(command).await.map_err(|_| AddError::Stopped)?;

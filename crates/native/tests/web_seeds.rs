@@ -6,8 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use brackish_native::{Event, Torrent, WebSeedStatus};
+use brackish_native::{Add, Event, Node, Source, Torrent, WebSeedStatus};
 use brackish_wire::metainfo::Metainfo;
 use common::*;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -29,6 +30,8 @@ enum Manner {
     BusyAtFirst,
     /// With a redirect to a path that answers well.
     Redirects,
+    /// With a redirect to another port.
+    RedirectsTo(u16),
     /// With the head of an answer and a part of its body, then nothing.
     Stalls,
 }
@@ -97,6 +100,13 @@ async fn answer_all(
         };
         if manner == Manner::Redirects && !path.starts_with("/there/") {
             let to = format!("location: /there{path}\r\n");
+            stream
+                .write_all(head("302 Found", 0, &to).as_bytes())
+                .await?;
+            continue;
+        }
+        if let Manner::RedirectsTo(port) = manner {
+            let to = format!("location: http://127.0.0.1:{port}{path}\r\n");
             stream
                 .write_all(head("302 Found", 0, &to).as_bytes())
                 .await?;
@@ -175,7 +185,7 @@ impl Scene {
     }
 
     /// Downloads from web seeds alone.
-    async fn download(&self) -> (brackish_native::Node, Torrent) {
+    async fn download(&self) -> (Node, Torrent) {
         let node = tcp_node().await;
         let target = self.place.path().join("leech");
         let torrent = download(&node, &self.metainfo, &target, Vec::new()).await;
@@ -311,4 +321,87 @@ async fn a_web_seed_and_a_peer_serve_one_download_together() {
     assert!(stats.downloaded_web_seeds > 0 && stats.downloaded_web_seeds < LENGTH as u64);
     node.shutdown().await;
     honest.shutdown().await;
+}
+
+/// What the reason says when a web seed would lead to where the torrent may not go.
+const LOCAL: &str =
+    "it leads into the local network (127.0.0.1), where this torrent does not come from";
+
+/// A download of a torrent from anywhere, whose web seeds are on loopback.
+async fn from_anywhere(node: &Node, scene: &Scene, loaded_from: Option<String>) -> Torrent {
+    let source = Source::Metainfo(scene.metainfo.clone());
+    let mut add = Add::new(source, scene.place.path().join("leech"));
+    add.loaded_from = loaded_from;
+    node.add(add).await.unwrap()
+}
+
+/// Waits until its only web seed is dropped, and gives the reason.
+async fn dropped(torrent: &Torrent) -> String {
+    within(async {
+        loop {
+            if let [seed] = &torrent.web_seeds().await[..]
+                && let WebSeedStatus::Dropped(reason) = &seed.status
+            {
+                return reason.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_torrent_from_elsewhere_fetches_nothing_from_the_local_network() {
+    let mut scene = Scene::new().await;
+    let server = scene.server(Manner::Well).await;
+    let node = tcp_node().await;
+    // By name too, and though another torrent was loaded from its neighbour.
+    let by_name = server.url.replace("127.0.0.1", "localhost");
+    for url in [server.url.clone(), by_name] {
+        scene.metainfo.web_seeds = vec![url];
+        let neighbour = Some("http://127.0.0.1:1/it.torrent".to_owned());
+        let torrent = from_anywhere(&node, &scene, neighbour).await;
+        let reason = dropped(&torrent).await;
+        assert!(
+            reason.starts_with("it leads into the local network"),
+            "{reason}"
+        );
+        torrent.remove().await;
+    }
+    assert_eq!(server.connections.load(Ordering::Relaxed), 0);
+    node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_torrent_from_a_server_of_the_local_network_fetches_from_that_server_alone() {
+    let mut scene = Scene::new().await;
+    let server = scene.server(Manner::Well).await;
+    let node = tcp_node().await;
+    let loaded_from = Some(format!("{}it.torrent", server.url));
+    let torrent = from_anywhere(&node, &scene, loaded_from).await;
+    within(torrent.wait_finished()).await.unwrap();
+    assert!(scene.is_whole());
+    torrent.remove().await;
+
+    // Not by the connection that the other torrent left either.
+    fs::remove_dir_all(scene.place.path().join("leech")).unwrap();
+    let torrent = from_anywhere(&node, &scene, None).await;
+    assert_eq!(dropped(&torrent).await, LOCAL);
+    node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_redirect_leads_into_the_local_network_no_more_than_a_torrent_does() {
+    let mut scene = Scene::new().await;
+    let target = scene.server(Manner::Well).await;
+    scene.metainfo.web_seeds.clear();
+    let port = target.url.trim_end_matches('/').rsplit(':').next().unwrap();
+    scene
+        .server(Manner::RedirectsTo(port.parse().unwrap()))
+        .await;
+    // The server that redirects is trusted, the other is not.
+    let (node, torrent) = scene.download().await;
+    assert_eq!(dropped(&torrent).await, LOCAL);
+    assert_eq!(target.connections.load(Ordering::Relaxed), 0);
+    node.shutdown().await;
 }

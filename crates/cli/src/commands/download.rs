@@ -23,13 +23,16 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     let mode = Mode::new(args.peers.json);
     std::fs::create_dir_all(&args.output)
         .map_err(|error| Failure::new(args.output.display(), error))?;
-    let source = source::load(magnet_within(&args.source)).await?;
+    let place = magnet_within(&args.source);
+    let source = source::load(place).await?;
     let name = peers::name_of(&source);
     let mut trackers = peers::trackers_of(&source);
     trackers.extend(args.peers.trackers.iter().map(String::as_str));
     let named_peers = peers::resolve(&args.peers.peers).await?;
-    let nowhere =
-        trackers.is_empty() && named_peers.is_empty() && peers::web_seeds_of(&source).is_empty();
+    let nowhere = trackers.is_empty()
+        && named_peers.is_empty()
+        && args.web_seed.is_empty()
+        && peers::web_seeds_of(&source).is_empty();
     let passed_over = peers::is_private(&source) && !named_peers.is_empty();
     let node = peers::start_node(&args.peers, trackers).await?;
     let stop = Stop::listen();
@@ -40,6 +43,8 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     }
     add.peers = named_peers;
     add.extra_trackers = args.peers.trackers;
+    add.extra_web_seeds = args.web_seed;
+    add.loaded_from = Some(place.to_owned());
     let torrent = node.add(add).await?;
     if mode == Mode::Json {
         json::emit(&Event::Ready(Ready {

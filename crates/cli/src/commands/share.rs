@@ -5,9 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use brackish_native::create::create;
-use brackish_native::{
-    Add, CreateOptions, Existing, Node, Place, Select, Source, StorageMap, Torrent,
-};
+use brackish_native::{Add, CreateOptions, Existing, Node, Place, Source, StorageMap, Torrent};
 use brackish_tracker::server::{Server, ServerConfig};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::Metainfo;
@@ -115,12 +113,11 @@ async fn add(
         trackers.push(format!("http://{own}/announce"));
     }
     let torrent = node.add(Add {
-        source: Source::Metainfo(metainfo),
         place: Place::Map(map),
         existing: Existing::AllVerified,
-        select: Select::Everything,
         peers: named_peers,
         extra_trackers: trackers,
+        ..Add::new(Source::Metainfo(metainfo), "")
     });
     Ok(torrent.await?)
 }

@@ -32,6 +32,7 @@ use crate::config::NodeConfig;
 use crate::node::NodeError;
 use crate::rtc::ice::IceServers;
 use crate::storage::map::Place;
+use crate::web_seeds::Trusted;
 
 /// Most commands that wait for the engine. Who sends more waits.
 const MAX_COMMANDS: usize = 64;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Add {
         add: Box<AddTorrent>,
         place: Place,
+        trusted: Trusted,
         reply: oneshot::Sender<Result<Registered, AddTorrentError>>,
     },
     Remove {

@@ -126,11 +126,11 @@ impl Driver {
             }
             Output::Fetch {
                 job,
+                torrent,
                 url,
                 range,
                 file_length,
-                ..
-            } => self.fetch(job, url, range, file_length),
+            } => self.fetch(job, torrent, url, range, file_length),
             Output::PauseFetch { job, paused } => self.pause_fetch(job, paused),
             Output::CancelFetch { job } => self.cancel_fetch(job),
             Output::OpenSocket { socket, url } => self.open_socket(socket, url),

@@ -209,15 +209,21 @@ impl Driver {
         let now = self.now();
         // Whoever asked may be gone: an answer that is not wanted is dropped.
         match command {
-            Command::Add { add, place, reply } => {
+            Command::Add {
+                add,
+                place,
+                trusted,
+                reply,
+            } => {
                 let info = match &add.source {
                     Source::Info { info, .. } => Some(info.clone()),
                     Source::Magnet { .. } => None,
                 };
                 let added = self.session.add_torrent(*add, now);
                 // Before the session is settled: it may want the store at once.
-                let _ =
-                    reply.send(added.map(|torrent| self.torrents.register(torrent, place, info)));
+                let added =
+                    added.map(|torrent| self.torrents.register(torrent, place, trusted, info));
+                let _ = reply.send(added);
             }
             Command::Remove { torrent, done } => {
                 self.session.remove_torrent(torrent, now);

@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, watch};
 use super::Registered;
 use crate::storage::Files;
 use crate::storage::map::Place;
+use crate::web_seeds::Trusted;
 
 /// Events kept for a receiver that falls behind. Verified pieces come fastest, a few hundred a
 /// second.
@@ -23,6 +24,8 @@ pub(super) struct Torrents {
 
 pub(super) struct Entry {
     pub(super) place: Place,
+    /// The web seeds of it that may be in the local network.
+    pub(super) trusted: Arc<Trusted>,
     /// Its store, while it is open.
     pub(super) files: Option<Arc<Files>>,
     stats: watch::Sender<TorrentStats>,
@@ -37,10 +40,12 @@ impl Torrents {
         &mut self,
         torrent: TorrentId,
         place: Place,
+        trusted: Trusted,
         info: Option<Arc<Info>>,
     ) -> Registered {
         let entry = Entry {
             place,
+            trusted: Arc::new(trusted),
             files: None,
             stats: watch::Sender::new(no_stats()),
             info: watch::Sender::new(info),

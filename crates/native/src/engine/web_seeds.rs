@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use brackish_core::{Input, JobId};
+use brackish_core::{Input, JobId, TorrentId};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, spawn_local};
 
@@ -16,8 +16,16 @@ pub(super) struct Fetch {
 }
 
 impl Driver {
-    pub(super) fn fetch(&mut self, job: JobId, url: String, range: Range<u64>, file_length: u64) {
-        let Some(driver) = self.me.upgrade() else {
+    pub(super) fn fetch(
+        &mut self,
+        job: JobId,
+        torrent: TorrentId,
+        url: String,
+        range: Range<u64>,
+        file_length: u64,
+    ) {
+        let (Some(driver), Some(entry)) = (self.me.upgrade(), self.torrents.get_mut(torrent))
+        else {
             return;
         };
         let web_seeds = self.web_seeds.clone();
@@ -25,6 +33,7 @@ impl Driver {
             url,
             range,
             file_length,
+            trusted: entry.trusted.clone(),
         };
         let (held, is_held) = watch::channel(false);
         let task = spawn_local(async move {

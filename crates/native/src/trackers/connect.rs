@@ -1,6 +1,7 @@
 //! TCP and TLS connections to servers, by host name. One TLS set-up for all of them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,14 +19,34 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Connects to `host`, by TLS if `secure`. Its addresses are tried in turn.
+/// Connects to `host`, by TLS if `secure`.
 pub(crate) async fn connect(host: &str, port: u16, secure: bool) -> io::Result<Box<dyn Stream>> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let mut last = None;
-    for address in tokio::net::lookup_host((bare, port))
+    let addresses = look_up(host, port).await?;
+    connect_to(&addresses, host, secure).await
+}
+
+/// The addresses of `host`; at least one.
+pub(crate) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let bare = bare(host);
+    let addresses: Vec<_> = tokio::net::lookup_host((bare, port))
         .await
         .map_err(|_| not_found(bare))?
-    {
+        .collect();
+    match addresses.is_empty() {
+        true => Err(not_found(bare)),
+        false => Ok(addresses),
+    }
+}
+
+/// Connects to one of the addresses of `host`, which are tried in turn.
+pub(crate) async fn connect_to(
+    addresses: &[SocketAddr],
+    host: &str,
+    secure: bool,
+) -> io::Result<Box<dyn Stream>> {
+    let bare = bare(host);
+    let mut last = None;
+    for address in addresses {
         match tokio::time::timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;
@@ -39,6 +60,10 @@ pub(crate) async fn connect(host: &str, port: u16, secure: bool) -> io::Result<B
         }
     }
     Err(last.unwrap_or_else(|| not_found(bare)))
+}
+
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 fn not_found(host: &str) -> io::Error {

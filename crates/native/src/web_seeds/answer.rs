@@ -101,6 +101,7 @@ mod tests {
             url: uri.to_string(),
             range,
             file_length: 100,
+            trusted: Default::default(),
         };
         judge(&response.body(()).unwrap(), &uri, &part)
     }

@@ -15,7 +15,8 @@ use hyper_util::rt::TokioIo;
 use tokio::task::spawn_local;
 
 use super::failed;
-use crate::trackers::connect::connect;
+use super::reach::{self, Trusted};
+use crate::trackers::connect::{connect_to, look_up};
 use crate::trackers::in_words;
 
 /// Idle connections kept to one server: as many as the session has requests to one.
@@ -24,8 +25,15 @@ const MAX_IDLE: usize = 2;
 /// Servers to which idle connections are kept. With more, those of any are let go.
 const MAX_SERVERS: usize = 32;
 
-/// Scheme, host and port of a server.
-type Server = (bool, String, u16);
+/// A server as a connection to it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Server {
+    secure: bool,
+    host: String,
+    port: u16,
+    /// It might be in the local network, so that who may not go there must not use the connection.
+    anywhere: bool,
+}
 
 /// A connection that has carried an answer.
 pub(super) struct Connection {
@@ -40,26 +48,28 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Asks for a part of what is at `uri`; gives the head of the answer, and the connection that
-    /// its body comes by.
+    /// its body comes by. In the local network only the `trusted` servers are asked.
     pub(super) async fn get(
         &self,
         uri: &Uri,
         range: &Range<u64>,
+        trusted: &Trusted,
     ) -> Result<(Response<Incoming>, Connection), FetchError> {
         let unusable = |reason: &str| FetchError::Unusable {
             reason: reason.to_owned(),
         };
-        let secure = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(unusable("neither an http nor an https URL")),
+        let (host, port) = reach::server_of(uri)
+            .ok_or_else(|| unusable("neither an http nor an https URL with a host"))?;
+        let server = Server {
+            secure: uri.scheme_str() == Some("https"),
+            anywhere: trusted.has(&host, port),
+            host,
+            port,
         };
-        let host = uri.host().ok_or_else(|| unusable("a URL without a host"))?;
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let server = (secure, host.to_owned(), port);
+        let host = &server.host;
         let shown_host = match uri.port_u16() {
             Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
+            None => host.clone(),
         };
         let request = || {
             Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
@@ -79,9 +89,14 @@ impl Connections {
                 return Ok((response, Connection { server, sender }));
             }
         }
-        let stream = connect(host, port, secure)
+        let in_words = |error| failed(in_words(&error));
+        let mut addresses = look_up(host, port).await.map_err(in_words)?;
+        if !server.anywhere {
+            addresses = reach::outside(addresses)?;
+        }
+        let stream = connect_to(&addresses, host, server.secure)
             .await
-            .map_err(|error| failed(in_words(&error)))?;
+            .map_err(in_words)?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(failed)?;

@@ -3,8 +3,10 @@
 
 mod answer;
 mod connections;
+mod reach;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use brackish_core::FetchError;
@@ -14,6 +16,7 @@ use tokio::sync::watch;
 
 use answer::Answer;
 use connections::Connections;
+pub(crate) use reach::Trusted;
 
 /// Longest time from the request, redirects and all, to the beginning of the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,6 +34,8 @@ pub(crate) struct Part {
     /// Bytes of the file; not empty.
     pub(crate) range: Range<u64>,
     pub(crate) file_length: u64,
+    /// The servers that may be in the local network.
+    pub(crate) trusted: Arc<Trusted>,
 }
 
 /// The web seeds of a node, and the connections to them that are kept for the next request.
@@ -88,7 +93,10 @@ impl WebSeeds {
         };
         let mut uri: Uri = part.url.parse().map_err(|_| unusable())?;
         for _ in 0..=MAX_REDIRECTS {
-            let (response, connection) = self.connections.get(&uri, &part.range).await?;
+            let (response, connection) = self
+                .connections
+                .get(&uri, &part.range, &part.trusted)
+                .await?;
             match answer::judge(&response, &uri, part)? {
                 Answer::Part => return Ok((response.into_body(), connection)),
                 Answer::Redirect(to) => {

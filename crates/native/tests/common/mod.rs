@@ -86,7 +86,8 @@ pub async fn seed(node: &Node, metainfo: &Metainfo, map: StorageMap) -> Torrent 
     torrent
 }
 
-/// Downloads into `directory` from `peers` and the torrent's trackers.
+/// Downloads into `directory` from `peers` and the torrent's trackers and web seeds, which are on
+/// loopback and trusted.
 pub async fn download(
     node: &Node,
     metainfo: &Metainfo,
@@ -95,6 +96,7 @@ pub async fn download(
 ) -> Torrent {
     let mut add = Add::new(Source::Metainfo(metainfo.clone()), directory);
     add.peers = peers;
+    add.extra_web_seeds = metainfo.web_seeds.clone();
     node.add(add).await.unwrap()
 }
 

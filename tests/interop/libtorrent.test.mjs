@@ -9,6 +9,7 @@ import { MiB, sha256 } from '../harness/files.mjs';
 import { libtorrent } from '../harness/libtorrent.mjs';
 import { brackishPage } from '../harness/package.mjs';
 import { proves } from '../harness/scope.mjs';
+import { seconds, until } from '../harness/time.mjs';
 import { bittorrentTracker } from '../harness/tracker.mjs';
 
 const SIZE = 32 * MiB;
@@ -58,6 +59,19 @@ proves('libtorrent downloads from a node over WebRTC', async (scope) => {
   const theirs = await libtorrent(scope, torrent, into, { webrtc: true });
   await theirs.finished();
   assert.equal(await sha256(join(into, NAME)), hash);
+});
+
+proves('a node with --max-peers 1 turns a second peer away while the first is there', async (scope) => {
+  const { folder, torrent } = await content(scope, [], { size: SIZE });
+  const ours = await seed(scope, torrent, folder, { flags: ['--no-webrtc', '--max-peers', '1', '--max-up', '100K'] });
+  const peers = [['127.0.0.1', ours.tcpPort]];
+  const first = await libtorrent(scope, torrent, await scope.folder('first'), { peers });
+  await until('the first is served', () => first.state()?.downloaded > 0, { within: seconds(60), state: () => first.state() });
+  const second = await libtorrent(scope, torrent, await scope.folder('second'), { peers });
+  await second.line(/peer_disconnected_alert/);
+  const connected = ours.events.filter(({ event, action }) => event === 'peer' && action === 'connected');
+  assert.equal(connected.length, 1);
+  assert.equal(second.state()?.downloaded ?? 0, 0);
 });
 
 proves('a node gets the metadata of a magnet link from libtorrent', async (scope) => {

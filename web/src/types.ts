@@ -22,7 +22,10 @@ export interface ClientOptions {
   storage?: 'auto' | 'opfs' | 'memory';
   /** Clients of one origin with different namespaces share no stored data. Default: `default`. */
   namespace?: string;
-  /** Most connections of one torrent. Default: 55. */
+  /**
+   * Most connections of one torrent, from 1 on; the client has at most four times as many, offers and all. Each costs
+   * memory and a data channel. Default: 55.
+   */
   maxPeers?: number;
 }
 

@@ -257,6 +257,10 @@ pub struct PeerArgs {
     /// Most bytes per second to receive.
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub max_down: Option<u64>,
+    /// Most peers connected at once, from 1 to 2000.
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u16).range(1..=2000))]
+    pub max_peers: u16,
     /// Do not speak WebRTC with peers.
     #[arg(long, conflicts_with = "no_tcp")]
     pub no_webrtc: bool,

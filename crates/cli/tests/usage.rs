@@ -20,6 +20,8 @@ fn wrong_usage_ends_with_exit_code_2() {
         &["share", "a", "--tracker", "ftp://tracker.example.org"],
         &["download", "a", "--peer", "no-port"],
         &["download", "a", "--no-tcp", "--no-webrtc"],
+        &["download", "a", "--web-seed", "ftp://files.example.org"],
+        &["seed", "a.torrent", ".", "--max-peers", "0"],
         &["create", "a", "--piece-length", "1000"],
         &["create", "a", "--announce", "tracker.example.org"],
         &["tracker", "--tls-cert", "cert.pem"],

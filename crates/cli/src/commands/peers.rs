@@ -11,16 +11,23 @@ use crate::failure::Failure;
 /// Used where the peers may be anywhere and the person named no other server.
 const PUBLIC_STUN: &str = "stun:stun.l.google.com:19302";
 
+/// Connections that a node may have for each of its peers: dials, offers without an answer and
+/// strangers count among them. As many as a page has.
+const CONNECTIONS_PER_PEER: usize = 4;
+
 /// Starts a node as the flags say. `trackers` are those that it will announce to.
 pub async fn start_node<'a>(
     args: &PeerArgs,
     trackers: impl IntoIterator<Item = &'a str>,
 ) -> Result<Node, Failure> {
+    let max_peers = usize::from(args.max_peers);
     let config = NodeConfig {
         port: args.port,
         tcp: !args.no_tcp,
         webrtc: !args.no_webrtc,
         ice_servers: ice_servers(&args.ice_servers, trackers),
+        connections_per_torrent: max_peers,
+        connections: max_peers * CONNECTIONS_PER_PEER,
         limits: Limits {
             up: args.max_up,
             down: args.max_down,

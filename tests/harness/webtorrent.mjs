@@ -13,8 +13,21 @@ const client = new WebTorrent({ tracker: { rtcConfig: { iceServers: [] } }, dht:
 client.on('error', (error) => console.error('client:', error.message));
 const watch = (torrent) => {
   torrent.on('warning', (warning) => console.warn('torrent:', String(warning)));
-  torrent.on('wire', (wire, address) => console.log('wire', wire.type, address));
+  torrent.on('wire', (wire, address) => {
+    console.log('wire', wire.type, address);
+    if (window.peer.lies !== undefined) lie(wire);
+  });
   return torrent;
+};
+// Changes a byte of every block that goes out.
+const lie = (wire) => {
+  const piece = wire.piece.bind(wire);
+  wire.piece = (index, offset, block) => {
+    const changed = Uint8Array.from(block);
+    changed[0] ^= 1;
+    window.peer.lies += 1;
+    piece(index, offset, changed);
+  };
 };
 window.peer = {
   seed: (blob, options) => new Promise((resolve) => client.seed(blob, options, (torrent) => resolve(watch(torrent)))),
@@ -61,6 +74,18 @@ class WebTorrentPage {
       webSeeds,
     );
     return { ...made, bytes: Buffer.from(made.bytes) };
+  }
+
+  /** From now on every block that it sends is wrong. */
+  lie() {
+    return this.page.evaluate(() => {
+      window.peer.lies = 0;
+    });
+  }
+
+  /** How many blocks it has sent that were wrong. */
+  lies() {
+    return this.page.evaluate(() => window.peer.lies);
   }
 
   /** Starts a download of a made torrent or a magnet link. */

@@ -89,7 +89,7 @@ for (const version of ['v2', 'hybrid']) {
     await page.finished();
     await assertSame(folder, page);
     const into = await scope.folder('download');
-    const node = await download(scope, path, into, { flags: ['--no-webrtc'] });
+    const node = await download(scope, path, into, { flags: ['--no-webrtc', '--web-seed', url] });
     assert.equal(await node.exited, 0);
     await assertSameFiles(folder, into);
   });

@@ -1,5 +1,6 @@
 // Extensions of the peer protocol with libtorrent, each shown by something that would not happen without it: the fast
-// extension (BEP 6) and pieces taken back (BEP 54).
+// extension (BEP 6) and pieces taken back (BEP 54). What a node makes of a piece that a peer takes back is
+// among the tests of the core: libtorrent stops its torrent when it cannot read a piece, and takes nothing back.
 
 import assert from 'node:assert/strict';
 import { truncate } from 'node:fs/promises';

@@ -6,7 +6,8 @@ use super::{Message, MessageError};
 const PREFIX: usize = 4;
 
 /// How much of the buffer is kept between cut frames: room for the usual block, so that a steady download does not
-/// allocate, and a large frame does not stay.
+/// allocate, and a large frame does not stay. A connection whose inputs end with a frame keeps none: most of a
+/// session's connections carry a `have` now and then, and a buffer for each would be what the session is made of.
 const KEPT_CAPACITY: usize = 32 * 1024;
 
 /// Decodes the messages that follow the handshake.
@@ -18,6 +19,8 @@ pub struct Decoder {
     cut: Vec<u8>,
     /// The frame in `cut` has been given out.
     given: bool,
+    /// Something of the input at hand went into `cut`, or will with the rest of its frame.
+    cuts: bool,
     failed: Option<MessageError>,
 }
 
@@ -29,6 +32,7 @@ impl Decoder {
             max_frame,
             cut: Vec::new(),
             given: false,
+            cuts: false,
             failed: None,
         }
     }
@@ -77,6 +81,7 @@ impl Decoder {
             return self.next(input);
         }
         if !self.fill(PREFIX, input) {
+            self.settle();
             return Ok(None);
         }
         let Some(prefix) = self.cut.first_chunk().copied() else {
@@ -96,11 +101,19 @@ impl Decoder {
         }
     }
 
+    /// The input is used up. Where nothing of it was cut, the buffer goes.
+    fn settle(&mut self) {
+        if self.cut.is_empty() && !std::mem::take(&mut self.cuts) {
+            self.cut = Vec::new();
+        }
+    }
+
     /// Moves bytes from the input until `cut` has `wanted`. False if the input does not have enough.
     fn fill(&mut self, wanted: usize, input: &mut &[u8]) -> bool {
         let missing = wanted.saturating_sub(self.cut.len());
         let (taken, rest) = input.split_at(missing.min(input.len()));
         self.cut.extend_from_slice(taken);
+        self.cuts |= !taken.is_empty();
         *input = rest;
         taken.len() == missing
     }
@@ -121,5 +134,36 @@ impl Decoder {
     #[inline]
     fn decode<'a>(&mut self, frame: &'a [u8]) -> Result<Message<'a>, MessageError> {
         Message::decode(frame).inspect_err(|&error| self.failed = Some(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::DEFAULT_MAX_FRAME;
+
+    fn read(decoder: &mut Decoder, mut input: &[u8]) -> usize {
+        let mut messages = 0;
+        while let Ok(Some(_)) = decoder.next(&mut input) {
+            messages += 1;
+        }
+        messages
+    }
+
+    #[test]
+    fn the_buffer_stays_while_inputs_are_cut_and_goes_when_they_are_whole() {
+        let mut decoder = Decoder::new(DEFAULT_MAX_FRAME);
+        let mut block = vec![0; 4 + 9 + 16384];
+        block[..5].copy_from_slice(&[0, 0, 0x40, 9, 7]);
+        let have = [0, 0, 0, 5, 4, 0, 0, 0, 1];
+        for cut in [5000, 9000, 16000] {
+            assert_eq!(read(&mut decoder, &block[..cut]), 0);
+            assert_eq!(read(&mut decoder, &block[cut..]), 1);
+            assert!(decoder.cut.capacity() >= block.len(), "the next may be cut");
+        }
+        assert_eq!(read(&mut decoder, &have), 1);
+        assert_eq!(decoder.cut.capacity(), 0);
+        assert_eq!(read(&mut decoder, &have[..3]), 0);
+        assert_eq!(read(&mut decoder, &have[3..]), 1);
     }
 }

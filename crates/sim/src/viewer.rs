@@ -1,14 +1,14 @@
-//! Someone who watches the torrent of a node as a film while it downloads.
+//! Those who watch the torrent as a film while it downloads.
 
 use std::time::Duration;
 
-use brackish_core::Timestamp;
+use brackish_core::{ReaderId, Timestamp};
 
 use crate::failure::Failure;
 use crate::scenario::NodeIndex;
 use crate::world::World;
 
-/// How often the player looks at what is there.
+/// How often a player looks at what is there.
 const STEP: Duration = Duration::from_millis(100);
 
 /// Seconds of the film that a player has ahead before it begins, and again after it ran dry.
@@ -36,75 +36,137 @@ pub struct Viewing {
     pub stalls: u32,
     /// How long in all.
     pub stalled: Duration,
+    /// How long the longest time.
+    pub longest: Duration,
+    /// It was seen to its end.
+    pub ended: bool,
+}
+
+/// A viewer at the film.
+struct Player {
+    viewer: Viewer,
+    reader: Option<ReaderId>,
+    position: u64,
+    plays: bool,
+    has_begun: bool,
+    has_first: bool,
+    /// How long the picture has stood still since it last moved.
+    standing: Duration,
+    viewing: Viewing,
 }
 
 impl Viewer {
     /// Plays from `start`, in bytes, to the end, for at most `limit`.
     pub fn watch(self, world: &mut World, start: u64, limit: Duration) -> Result<Viewing, Failure> {
-        let lengths = world.content.lengths.lengths();
-        let total = lengths.total();
+        let viewings = Self::watch_together(&[self], world, start, limit)?;
+        Ok(viewings.into_iter().next().unwrap_or_default())
+    }
+
+    /// Several begin to watch now, each from `start`, in bytes, to the end, for at most `limit`.
+    pub fn watch_together(
+        viewers: &[Self],
+        world: &mut World,
+        start: u64,
+        limit: Duration,
+    ) -> Result<Vec<Viewing>, Failure> {
         let began_at = world.now;
-        let mut viewing = Viewing::default();
-        let mut position = start;
-        let reader = self.reads.then(|| {
-            world.tell(self.node, |session, torrent, now| {
+        let sit = |viewer: &Self| Player::new(*viewer, world, start);
+        let mut players: Vec<Player> = viewers.iter().map(sit).collect();
+        while players.iter().any(|player| !player.viewing.ended) {
+            if world.now.since(began_at) >= limit {
+                break;
+            }
+            world.run_for(STEP)?;
+            for player in players.iter_mut().filter(|player| !player.viewing.ended) {
+                player.step(world, began_at);
+            }
+        }
+        players.iter_mut().for_each(|player| player.close(world));
+        Ok(players.iter().map(|player| player.viewing).collect())
+    }
+}
+
+impl Player {
+    fn new(viewer: Viewer, world: &mut World, start: u64) -> Self {
+        let total = world.content.lengths.lengths().total();
+        let reader = viewer.reads.then(|| {
+            world.tell(viewer.node, |session, torrent, now| {
                 session.open_reader(torrent, start..total, now)
             })
         });
-        let reader = reader.flatten().and_then(Result::ok);
-        let (mut plays, mut has_begun, mut first) = (false, false, false);
-        while position < total && world.now.since(began_at) < limit {
-            world.run_for(STEP)?;
-            let since = world.now.since(began_at);
-            let here = self.here_from(world, position);
-            if here > 0 && !first {
-                first = true;
-                viewing.first_byte = since;
-            }
-            let step = self.rate * STEP.as_millis() as u64 / 1000;
-            let enough = (self.rate * BUFFER).min(total - position);
-            if !plays && here >= enough {
-                plays = true;
-                if !std::mem::replace(&mut has_begun, true) {
-                    viewing.began = since;
-                }
-            }
-            if plays && here < step.min(total - position) {
-                plays = false;
-                viewing.stalls += 1;
-            }
-            if plays {
-                position += step.min(total - position);
-            } else if has_begun {
-                viewing.stalled += STEP;
-            }
-            if let Some(reader) = reader {
-                world.tell(self.node, |session, torrent, now: Timestamp| {
-                    session.move_reader(torrent, reader, position, now);
-                });
+        Self {
+            viewer,
+            reader: reader.flatten().and_then(Result::ok),
+            position: start,
+            plays: false,
+            has_begun: false,
+            has_first: false,
+            standing: Duration::ZERO,
+            viewing: Viewing::default(),
+        }
+    }
+
+    /// What has happened since the last step.
+    fn step(&mut self, world: &mut World, began_at: Timestamp) {
+        let total = world.content.lengths.lengths().total();
+        let since = world.now.since(began_at);
+        let left = total - self.position;
+        let here = self.here(world);
+        if here > 0 && !std::mem::replace(&mut self.has_first, true) {
+            self.viewing.first_byte = since;
+        }
+        let step = (self.viewer.rate * STEP.as_millis() as u64 / 1000).min(left);
+        if !self.plays && here >= (self.viewer.rate * BUFFER).min(left) {
+            self.plays = true;
+            if !std::mem::replace(&mut self.has_begun, true) {
+                self.viewing.began = since;
             }
         }
-        if let Some(reader) = reader {
-            world.tell(self.node, |session, torrent, now| {
+        if self.plays && here < step {
+            self.plays = false;
+            self.standing = Duration::ZERO;
+            self.viewing.stalls += 1;
+        }
+        if self.plays {
+            self.position += step;
+        } else if self.has_begun {
+            self.standing += STEP;
+            self.viewing.stalled += STEP;
+            self.viewing.longest = self.viewing.longest.max(self.standing);
+        }
+        self.viewing.ended = self.position >= total;
+        let position = self.position;
+        if let Some(reader) = self.reader {
+            world.tell(self.viewer.node, |session, torrent, now| {
+                session.move_reader(torrent, reader, position, now);
+            });
+        }
+        if self.viewing.ended {
+            self.close(world);
+        }
+    }
+
+    fn close(&mut self, world: &mut World) {
+        if let Some(reader) = self.reader.take() {
+            world.tell(self.viewer.node, |session, torrent, now| {
                 session.close_reader(torrent, reader, now);
             });
         }
-        Ok(viewing)
     }
 
-    /// Bytes from `position` on that are verified without a gap.
-    fn here_from(self, world: &World, position: u64) -> u64 {
+    /// Bytes from where it is on that are verified without a gap.
+    fn here(&self, world: &World) -> u64 {
         let lengths = world.content.lengths.lengths();
         let verified = world
-            .session(self.node)
+            .session(self.viewer.node)
             .and_then(|(session, torrent)| session.verified(torrent));
         let Some(verified) = verified else {
             return 0;
         };
-        let mut end = position;
+        let mut end = self.position;
         while let Some(piece) = lengths.piece_at(end).filter(|at| verified.get(at.get())) {
             end = lengths.piece_offset(piece) + u64::from(lengths.piece_size(piece));
         }
-        end - position
+        end - self.position
     }
 }

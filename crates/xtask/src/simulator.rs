@@ -10,12 +10,13 @@ use crate::{paths, process};
 /// Where the charts of a whole `bench swarm` go.
 const CHARTS: &str = "docs/images";
 
-/// `cargo xtask bench swarm [--peers N]... [--size MiB] [--seed S]`: without `--peers` the whole
-/// series, which is also drawn.
+/// `cargo xtask bench swarm [PART]... [--peers N]... [--size MiB] [--seed S]`: without flags the parts,
+/// all of them unless some are named, are also drawn.
 pub fn bench(arguments: &[String]) -> Result<()> {
     let mut command = driver("swarm");
     command.args(arguments);
-    if arguments.is_empty() {
+    let whole = |word: &String| !word.starts_with("--") && word != "watch";
+    if arguments.iter().all(whole) {
         command.arg("--draw").arg(paths::root().join(CHARTS));
     }
     process::run(&mut command)

@@ -21,15 +21,19 @@ text{font:12px system-ui,sans-serif;fill:#1f2328}\
 .c0{stroke:#0969da}.f0{fill:#0969da}\
 .c1{stroke:#bc4c00;stroke-dasharray:7 3}.f1{fill:#bc4c00}\
 .c2{stroke:#1a7f37;stroke-dasharray:2 3}.f2{fill:#1a7f37}\
+.c3{stroke:#8250df;stroke-dasharray:9 3 2 3}.f3{fill:#8250df}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}\
 .c0{stroke:#58a6ff}.f0{fill:#58a6ff}.c1{stroke:#f0883e}.f1{fill:#f0883e}\
-.c2{stroke:#3fb950}.f2{fill:#3fb950}}";
+.c2{stroke:#3fb950}.f2{fill:#3fb950}.c3{stroke:#bc8cff}.f3{fill:#bc8cff}}";
+
+/// A chart, drawn, and the file that it goes to.
+pub type Drawing = (&'static str, String);
 
 pub struct Chart<'a> {
     pub title: &'a str,
     pub x: Axis<'a>,
     pub y: Axis<'a>,
-    /// Up to three.
+    /// Up to four.
     pub lines: Vec<Line<'a>>,
 }
 

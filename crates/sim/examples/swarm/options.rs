@@ -5,32 +5,70 @@ use std::path::PathBuf;
 use crate::case::{Case, Links};
 
 /// Numbers of peers that are measured unless others are named.
-const PEERS: [usize; 4] = [10, 100, 1_000, 10_000];
+const PEERS: [usize; 3] = [10, 100, 1_000];
 
-/// Peers above which a swarm shares less, so that a run ends in minutes.
-const LARGE: usize = 2_000;
+/// The same for swarms as they grow.
+const GROWING: [usize; 4] = [10, 100, 1_000, 10_000];
 
-/// MiB of the file: in as many pieces as a file of 1 GiB has by default, at a quarter of the time.
-const SIZE: u64 = 256;
+/// MiB of the file: in 512 pieces.
+const SIZE: u64 = 64;
 
-/// The same for a large swarm, in half as many pieces.
-const LARGE_SIZE: u64 = 64;
+/// MiB of the file that a growing swarm shares, in 128 pieces: small, so that 10,000 take minutes.
+const GROWING_SIZE: u64 = 16;
 
-const USAGE: &str = "usage: swarm [watch LINKS] [--peers N]... [--size MiB] [--seeds N] [--seed S] \
-                     [--draw FOLDER]; LINKS: equal, tcp, mixed";
+const USAGE: &str = "usage: swarm [sizes|popularity|growth|streams|churn|selfish]... [watch LINKS] \
+                     [--peers N]... [--size MiB] [--seeds N] [--seed S] [--draw FOLDER]; \
+                     LINKS: equal, tcp, mixed";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Time and cost by links and number of peers.
+    Sizes,
+    /// Time by number of seeds.
+    Popularity,
+    /// What each peer costs that comes on top, up to ten thousand.
+    Growth,
+    /// Those who watch while it downloads.
+    Streams,
+    /// Those who come late, leave, crash and return.
+    Churn,
+    /// Those who give nothing.
+    Selfish,
+}
 
 pub struct Options {
-    pub peers: Vec<usize>,
+    pub parts: Vec<Part>,
     pub watch: Option<Links>,
     pub draw: Option<PathBuf>,
+    pub seed: u64,
+    peers: Vec<usize>,
     seeds: usize,
-    seed: u64,
     size: Option<u64>,
+}
+
+impl Part {
+    const ALL: [(&str, Self); 6] = [
+        ("sizes", Self::Sizes),
+        ("popularity", Self::Popularity),
+        ("growth", Self::Growth),
+        ("streams", Self::Streams),
+        ("churn", Self::Churn),
+        ("selfish", Self::Selfish),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        let all = Self::ALL.iter();
+        all.filter(|(known, _)| *known == name)
+            .map(|(_, part)| *part)
+            .next()
+    }
 }
 
 impl Options {
     pub fn parse(words: &[String]) -> Result<Self, String> {
         let mut options = Self {
+            parts: Vec::new(),
             peers: Vec::new(),
             watch: None,
             draw: None,
@@ -48,27 +86,61 @@ impl Options {
                 "--seeds" => options.seeds = number(word, value()?)?,
                 "--seed" => options.seed = number(word, value()?)?,
                 "--draw" => options.draw = Some(value()?.into()),
-                _ => return Err(USAGE.to_owned()),
+                part => options.parts.push(Part::named(part).ok_or(USAGE)?),
             }
         }
         if options.peers.contains(&0) || options.size == Some(0) || options.seeds == 0 {
             return Err("a swarm has peers, seeds and something to share".to_owned());
         }
-        if options.peers.is_empty() {
-            options.peers = PEERS.to_vec();
+        if options.parts.is_empty() {
+            options.parts = if options.peers.is_empty() {
+                Part::ALL.map(|(_, part)| part).to_vec()
+            } else {
+                vec![Part::Sizes]
+            };
         }
         Ok(options)
     }
 
+    /// The numbers of peers whose links are compared.
+    pub fn peers(&self) -> Vec<usize> {
+        self.peers_or(&PEERS)
+    }
+
+    /// The numbers of peers of a growing swarm.
+    pub fn growing(&self) -> Vec<usize> {
+        self.peers_or(&GROWING)
+    }
+
     /// The case of so many peers on such links.
     pub fn case(&self, links: Links, peers: usize) -> Case {
-        let usual = if peers > LARGE { LARGE_SIZE } else { SIZE };
         Case {
             links,
             peers,
             seeds: self.seeds,
-            total: self.size.unwrap_or(usual) << 20,
+            total: self.total(),
             seed: self.seed,
+        }
+    }
+
+    /// The same in a growing swarm.
+    pub fn growing_case(&self, links: Links, peers: usize) -> Case {
+        Case {
+            total: self.size.unwrap_or(GROWING_SIZE) << 20,
+            ..self.case(links, peers)
+        }
+    }
+
+    /// Bytes of the file.
+    pub fn total(&self) -> u64 {
+        self.size.unwrap_or(SIZE) << 20
+    }
+
+    fn peers_or(&self, usual: &[usize]) -> Vec<usize> {
+        if self.peers.is_empty() {
+            usual.to_vec()
+        } else {
+            self.peers.clone()
         }
     }
 }

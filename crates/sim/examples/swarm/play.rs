@@ -47,8 +47,20 @@ pub fn play(case: Case) -> Result<Outcome, Failure> {
     })
 }
 
-/// Plays all, the last first, and gives them in their order.
+/// Plays all cases and gives what came of them in their order.
 pub fn play_all(cases: &[Case]) -> Result<Vec<Outcome>, String> {
+    in_parallel(cases, |case| {
+        let outcome = play(*case)?;
+        eprintln!("{}", line(&outcome));
+        Ok(outcome)
+    })
+}
+
+/// Plays all, the last first, since that is the largest, and gives them in their order.
+pub fn in_parallel<T: Sync, R: Send>(
+    cases: &[T],
+    play: impl Fn(&T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, String> {
     let next = Mutex::new(cases.len());
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -61,10 +73,7 @@ pub fn play_all(cases: &[Case]) -> Result<Vec<Outcome>, String> {
                     };
                     *left = index;
                     drop(left);
-                    let outcome = play(cases[index]);
-                    if let Ok(outcome) = &outcome {
-                        eprintln!("{}", line(outcome));
-                    }
+                    let outcome = play(&cases[index]);
                     let mut all = outcomes.lock().unwrap_or_else(|poison| poison.into_inner());
                     all.push((index, outcome));
                 }

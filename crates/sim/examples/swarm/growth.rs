@@ -1,0 +1,50 @@
+//! A swarm that grows, and what each peer costs that comes on top: to the origin, and to everyone's
+//! time.
+
+use crate::case::Links;
+use crate::chart::{Axis, Chart, Drawing, Line};
+use crate::options::Options;
+use crate::play::{Outcome, play_all};
+
+pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
+    let peers = options.growing();
+    let case = |peers: &usize| options.growing_case(Links::Equal, *peers);
+    let outcomes = play_all(&peers.iter().map(case).collect::<Vec<_>>())?;
+    crate::sizes::print(&outcomes);
+    println!(
+        "\n| from | to peers | each peer more costs the origin, KiB | and the last peer comes later by, s in all |"
+    );
+    println!("|--:|--:|--:|--:|");
+    for pair in outcomes.windows(2) {
+        let added = pair[1].case.peers as f64 - pair[0].case.peers as f64;
+        let copies = pair[1].report.origin_copies - pair[0].report.origin_copies;
+        let finished = |outcome: &Outcome| outcome.report.finished.as_secs_f64();
+        println!(
+            "| {} | {} | {:.1} | {:.1} |",
+            pair[0].case.peers,
+            pair[1].case.peers,
+            copies * (pair[0].case.total >> 10) as f64 / added,
+            finished(&pair[1]) - finished(&pair[0]),
+        );
+    }
+    let line = |name, of: fn(&Outcome) -> f64| Line {
+        name,
+        points: outcomes
+            .iter()
+            .map(|outcome| (outcome.case.peers as f64, of(outcome)))
+            .collect(),
+    };
+    let chart = Chart {
+        title: "A swarm of pages that grows",
+        x: Axis::logarithmic("peers that begin with nothing"),
+        y: Axis::linear("seconds", 0.0),
+        lines: vec![
+            line("last peer", |outcome| outcome.report.finished.as_secs_f64()),
+            line("median peer", |outcome| {
+                outcome.median_ratio() * outcome.bound.as_secs_f64()
+            }),
+            line("bound", |outcome| outcome.bound.as_secs_f64()),
+        ],
+    };
+    Ok(vec![("swarm-growth.svg", chart.svg())])
+}

@@ -87,9 +87,9 @@ export type TorrentNews =
   | { news: 'piece'; piece: number }
   | { news: 'finished' }
   | { news: 'reader'; reader: number; what: 'began' | 'stalled' | 'resumed'; waited: number }
-  | { news: 'figures'; figures: Figures }
-  | { news: 'warning'; fault: Fault }
-  | { news: 'failed'; fault: Fault };
+  /** With a fault: it cannot go on, which its state says too. */
+  | { news: 'figures'; figures: Figures; fault?: Fault }
+  | { news: 'warning'; fault: Fault };
 
 /** From the Worker to the page. */
 export type Message =

@@ -160,13 +160,10 @@ export class TorrentOfClient implements Torrent {
         if (this.#opening > 0) this.#early.push(news);
         break;
       case 'figures':
-        this.#takeFigures(news.figures);
+        this.#takeFigures(news.figures, news.fault && faultError(news.fault));
         break;
       case 'warning':
         this.#emitter.emit('warning', faultError(news.fault));
-        break;
-      case 'failed':
-        this.#fail(faultError(news.fault));
         break;
     }
   }
@@ -261,22 +258,23 @@ export class TorrentOfClient implements Torrent {
     this.#awaited.delete(piece);
   }
 
-  #takeFigures(figures: Figures): void {
+  #takeFigures(figures: Figures, failure?: BrackishError): void {
     const { state } = this;
+    if (failure) {
+      this.error = failure;
+      this.#settle(failure);
+    }
     const { checkedPieces, peers, ...rest } = figures;
     Object.assign(this, rest);
     this.checked = this.pieceCount === 0 ? 0 : checkedPieces / this.pieceCount;
     this.peers = peers.map((peer) => ({ ...peer, client: peer.client || clientName(peer.id) }));
+    // Figures that were taken before the reason came do not say that it failed.
+    if (this.state === 'error' && !this.error) this.state = state;
+    if (failure) this.#emitter.emit('error', failure);
     if (state !== this.state) this.#emitter.emit('state', this.state);
     if (this.done) this.#completed.resolve();
     this.#emitter.emit('progress', this.progress);
     this.#emitter.emit('peers', this.peers);
-  }
-
-  #fail(error: BrackishError): void {
-    this.error = error;
-    this.#settle(error);
-    this.#emitter.emit('error', error);
   }
 
   #settle(error: BrackishError): void {

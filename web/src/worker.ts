@@ -100,6 +100,7 @@ turn.port1.onmessage = () => turns.shift()?.();
 let peers: PeerInfo[] = [];
 let trackers: TrackerInfo[] = [];
 let webSeeds: WebSeedInfo[] = [];
+let failure: { torrent: number; fault: Fault } | undefined;
 
 const fetches = new Fetches(() => engine);
 
@@ -168,15 +169,19 @@ const host = {
         trackers,
         webSeeds,
       },
+      ...(failure?.torrent === torrent && { fault: failure.fault }),
     });
     peers = [];
     trackers = [];
     webSeeds = [];
+    failure = undefined;
   },
   warning: (torrent: number, code: Fault['code'], message: string) =>
     tell(torrent, { news: 'warning', fault: { code, message } }),
-  failed: (torrent: number, code: Fault['code'], message: string) =>
-    tell(torrent, { news: 'failed', fault: { code, message } }),
+  /** Goes with the figures that follow, so that nobody sees the state without the reason. */
+  failed: (torrent: number, code: Fault['code'], message: string) => {
+    failure = { torrent, fault: { code, message } };
+  },
 
   pause: () =>
     new Promise<void>((resolve) => {

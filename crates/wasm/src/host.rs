@@ -83,7 +83,7 @@ extern "C" {
     /// Something went wrong, and all goes on.
     #[wasm_bindgen(method)]
     pub fn warning(this: &Host, torrent: u32, code: &str, message: &str);
-    /// A torrent cannot go on.
+    /// A torrent cannot go on; its figures, which follow, say so too.
     #[wasm_bindgen(method)]
     pub fn failed(this: &Host, torrent: u32, code: &str, message: &str);
 

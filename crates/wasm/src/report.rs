@@ -105,7 +105,6 @@ impl Driver {
                 ..
             } => self.warn(torrent, "web-seed", format!("{url}: {reason}")),
             Event::StorageFailed { torrent, error } => {
-                // The reason first: a page that sees the state is not to look for it in vain.
                 if let Some(key) = self.key(torrent) {
                     let fault = Fault::from(error);
                     self.host.failed(key, fault.code, &fault.message);

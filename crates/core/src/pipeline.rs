@@ -21,6 +21,10 @@ const DEFAULT_REQQ: usize = 250;
 /// Added to twice the path's delay: covers the peer's own scheduling and our ticks.
 const SLACK: Duration = Duration::from_millis(150);
 
+/// The longest time between two answers that is taken for a peer's way of answering. Peers that
+/// fill their sockets at set times do it every half second.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
 /// Growth of the rate from one tick to the next below which the fast start is over.
 const STALLED_GROWTH: f64 = 1.1;
 
@@ -30,6 +34,9 @@ pub(crate) struct Pipeline {
     limit: usize,
     /// The shortest time from a request to its block.
     delay: Option<Duration>,
+    /// How long the peer lets requests wait that it could have answered, where that is longer than
+    /// the path explains: it answers at set times, all at once.
+    wait: Option<Duration>,
     /// The time from the last block's request to the block.
     last_delay: Option<Duration>,
     fast_start: bool,
@@ -43,6 +50,7 @@ impl Pipeline {
             target: INITIAL,
             limit: DEFAULT_REQQ,
             delay: None,
+            wait: None,
             last_delay: None,
             fast_start: true,
             last_rate: 0.0,
@@ -71,11 +79,15 @@ impl Pipeline {
         self.target = self.target.min(self.limit);
     }
 
-    /// A block came, `delay` after it was asked for.
-    pub fn on_block(&mut self, delay: Duration) {
+    /// A block came, `delay` after it was asked for and `silence` after the block before it.
+    pub fn on_block(&mut self, delay: Duration, silence: Duration) {
         self.snubbed = false;
         self.last_delay = Some(delay);
         self.delay = Some(self.delay.map_or(delay, |least| least.min(delay)));
+        // Nothing of ours was served for most of that time: it did not wait behind other blocks.
+        if silence >= delay * 3 / 4 {
+            self.learn_wait(delay.min(MAX_WAIT));
+        }
         if !self.fast_start {
             return;
         }
@@ -91,9 +103,21 @@ impl Pipeline {
         }
     }
 
-    /// What a block may take that is asked for in time: twice the path's delay, and the slack.
+    fn learn_wait(&mut self, delay: Duration) {
+        self.wait = match self.wait {
+            Some(wait) => Some((wait * 3 + delay) / 4),
+            None => (delay > self.window()).then_some(delay),
+        };
+    }
+
+    /// What a block may take that is asked for in time: twice the path's delay, or the time between
+    /// the peer's answers if that is longer, and the slack.
     fn window(&self) -> Duration {
-        2 * self.delay.unwrap_or(SLACK) + SLACK
+        2 * self
+            .delay
+            .unwrap_or(SLACK)
+            .max(self.wait.unwrap_or_default())
+            + SLACK
     }
 
     /// The peer does not answer: one request at a time until it does.
@@ -133,7 +157,7 @@ mod tests {
             let in_flight = pipeline.target() as u64 * u64::from(BLOCK_LENGTH);
             let got = rate.min((in_flight as f64 / delay.as_secs_f64()) as u64);
             for _ in 0..got / u64::from(BLOCK_LENGTH) / 2 {
-                pipeline.on_block(delay);
+                pipeline.on_block(delay, Duration::ZERO);
             }
             pipeline.on_tick(got, true);
         }
@@ -145,6 +169,41 @@ mod tests {
         let delay = Duration::from_millis(100);
         let need = 10_000_000 / 10 / u64::from(BLOCK_LENGTH);
         assert!(settle(10_000_000, delay, 2000) as u64 >= need);
+    }
+
+    #[test]
+    fn a_peer_that_answers_all_at_once_at_set_times_gets_a_queue_that_grows() {
+        const PULSE: Duration = Duration::from_millis(500);
+        let mut pipeline = Pipeline::new();
+        // The first block comes at once, as over loopback: the path itself is short.
+        pipeline.on_block(Duration::from_millis(1), Duration::ZERO);
+        for pulse in 0..40 {
+            let asked = pipeline.target();
+            for block in 0..asked {
+                let silence = if block == 0 { PULSE } else { Duration::ZERO };
+                pipeline.on_block(PULSE, silence);
+            }
+            if pulse % 2 == 1 {
+                let got = asked as u64 * u64::from(BLOCK_LENGTH);
+                pipeline.on_tick(got * 2, true);
+            }
+        }
+        assert_eq!(pipeline.target(), DEFAULT_REQQ);
+    }
+
+    #[test]
+    fn a_peer_that_no_longer_keeps_requests_waiting_gets_a_short_queue_again() {
+        let mut pipeline = Pipeline::new();
+        pipeline.on_block(Duration::from_millis(1), Duration::ZERO);
+        for _ in 0..10 {
+            pipeline.on_block(Duration::from_millis(500), Duration::from_millis(500));
+        }
+        for _ in 0..20 {
+            pipeline.on_block(Duration::from_millis(20), Duration::from_millis(20));
+        }
+        pipeline.snub();
+        pipeline.on_tick(200_000, true);
+        assert!(pipeline.target() <= 5, "{}", pipeline.target());
     }
 
     #[test]

@@ -181,10 +181,11 @@ impl Session {
             torrent.wasted += length;
             return;
         };
+        let silence = self.cx.now.since(peer.last_block);
         peer.last_block = self.cx.now;
         peer.snubs_us = false;
         peer.rejections = 0;
-        peer.pipeline.on_block(self.cx.now.since(asked.at));
+        peer.pipeline.on_block(self.cx.now.since(asked.at), silence);
         self.take_block(torrent_id, id, asked.piece, asked.number, request, || {
             Bytes::copy_from_slice(data)
         });

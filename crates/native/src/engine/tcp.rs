@@ -28,6 +28,7 @@ const READS_PER_TURN: usize = 4;
 
 /// Most buffers given to one write. A block and its header are two.
 const BUFFERS_PER_WRITE: usize = 64;
+
 /// A TCP connection and what waits to be sent on it.
 pub(super) struct TcpLink {
     /// There once it is known how the other end speaks.

@@ -71,6 +71,10 @@ pub struct ShareArgs {
     /// free port].
     #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen)]
     pub listen: Option<SocketAddr>,
+    /// Show each peer a few pieces at a time, and more once others have these from it: for the only
+    /// copy and little upload (BEP 16).
+    #[arg(long)]
+    pub super_seed: bool,
     #[command(flatten)]
     pub version: VersionArgs,
     #[command(flatten)]
@@ -126,6 +130,10 @@ pub struct SeedArgs {
     /// The folder that the torrent's file or folder is in.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+    /// Show each peer a few pieces at a time, and more once others have these from it: for the only
+    /// copy and little upload (BEP 16).
+    #[arg(long)]
+    pub super_seed: bool,
     #[command(flatten)]
     pub peers: PeerArgs,
 }

@@ -75,6 +75,11 @@ pub struct AddTorrent {
     pub existing: Existing,
     /// What of it is wanted.
     pub select: Select,
+    /// Super-seed it (BEP 16): each peer is shown a few pieces at a time, and more once others have
+    /// these from it. For an origin that has the only copy and little upload. It ends for good when
+    /// the peers together have every piece, when another seed comes, and when something is missing
+    /// here. Peers that came before the metadata of a magnet link are shown everything.
+    pub super_seed: bool,
 }
 
 /// What is known of a torrent when it is added.

@@ -11,7 +11,7 @@ use crate::meter::Meter;
 use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
-use crate::session::{PeerHashes, Suggested};
+use crate::session::{PeerHashes, Shown, Suggested};
 use crate::{ConnectionId, JobId, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
@@ -143,6 +143,8 @@ pub(crate) struct Peer {
     pub advice: VecDeque<u32>,
     /// Pieces that we, a seed that serves it, told it to ask for.
     pub suggested: Vec<Suggested>,
+    /// What it was shown of the pieces that are here, while we super-seed (BEP 16).
+    pub shown: Option<Box<Shown>>,
     /// Pieces that it may ask for while we choke it (BEP 6), and how many bytes it has had so.
     pub allowed: Box<[u32]>,
     pub taken_fast: u64,
@@ -235,6 +237,7 @@ impl Peer {
             rejections: 0,
             advice: VecDeque::new(),
             suggested: Vec::new(),
+            shown: None,
             allowed: Box::default(),
             taken_fast: 0,
             allowed_us: Vec::new(),

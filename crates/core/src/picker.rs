@@ -98,6 +98,11 @@ impl Picker {
         self.rarity.decrement(piece.get(), rng);
     }
 
+    /// How many peers have the piece, those that have everything not counted.
+    pub fn availability(&self, piece: u32) -> u32 {
+        self.rarity.availability(piece)
+    }
+
     /// The piece is verified: nothing of it is to be fetched.
     pub fn verified(&mut self, piece: PieceIndex) {
         self.rarity.remove(piece.get());

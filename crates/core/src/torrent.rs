@@ -49,6 +49,8 @@ pub(crate) struct Torrent {
     pub existing: Existing,
     /// What is wanted of it to begin with.
     pub select: Select,
+    /// Peers are shown little of it at a time while it is complete (BEP 16).
+    pub super_seed: bool,
     /// It was incomplete in this session, so that its completion is news to trackers.
     pub was_incomplete: bool,
     /// Connections in [`Stage::Active`](crate::connection::Stage::Active).
@@ -67,6 +69,8 @@ pub(crate) struct Torrent {
     pub choker: Choker,
     pub down: Meter,
     pub up: Meter,
+    /// When a block was last sent to a peer.
+    pub served: Timestamp,
     pub down_limit: Bucket,
     pub up_limit: Bucket,
     pub down_webrtc: u64,
@@ -142,6 +146,7 @@ impl Torrent {
             state: TorrentState::Metadata,
             existing,
             select,
+            super_seed: false,
             was_incomplete: false,
             active: Vec::new(),
             peer_set,
@@ -156,6 +161,7 @@ impl Torrent {
             choker: Choker::new(now),
             down: Meter::default(),
             up: Meter::default(),
+            served: now,
             down_limit: Bucket::new(now),
             up_limit: Bucket::new(now),
             down_webrtc: 0,
@@ -200,6 +206,12 @@ impl Torrent {
         self.content
             .as_ref()
             .is_some_and(|content| content.verified.is_full())
+    }
+
+    /// Whether new peers are not told what is here: it is super-seeded, or may be once its store is
+    /// checked.
+    pub fn is_hidden(&self) -> bool {
+        self.super_seed && (self.state == TorrentState::Checking || self.is_complete())
     }
 
     /// Whether it wants nothing more (BEP 21), though it may not have everything.

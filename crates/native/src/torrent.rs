@@ -29,6 +29,8 @@ pub struct Add {
     pub existing: Existing,
     /// What of it is wanted; it can be changed later.
     pub select: Select,
+    /// Super-seed it (BEP 16) until the swarm has a copy; see [`AddTorrent::super_seed`].
+    pub super_seed: bool,
     /// TCP peers to try at once, besides those that the source names.
     pub peers: Vec<SocketAddr>,
     /// Announce URLs besides those of the source.
@@ -93,6 +95,7 @@ impl Add {
             source,
             place: Place::Directory(directory.into()),
             existing: Existing::Check,
+            super_seed: false,
             peers: Vec::new(),
             extra_trackers: Vec::new(),
             extra_web_seeds: Vec::new(),
@@ -147,6 +150,7 @@ impl Torrent {
             peers,
             existing: add.existing,
             select: add.select,
+            super_seed: add.super_seed,
         };
         let (reply, answer) = oneshot::channel();
         let command = Command::Add {

@@ -10,6 +10,9 @@ use crate::world::World;
 /// An encoded `unchoke`, which a free-rider keeps to itself.
 const UNCHOKE: [u8; 5] = [0, 0, 0, 1, 1];
 
+/// How an encoded `suggest` begins.
+const SUGGEST: [u8; 5] = [0, 0, 0, 5, 13];
+
 impl World {
     /// What really leaves a node that misbehaves.
     pub(crate) fn as_sent(
@@ -20,6 +23,7 @@ impl World {
         let behaviour = self.nodes[node].spec.behaviour;
         let (first, second) = match behaviour {
             Behaviour::FreeRiding if data == UNCHOKE[..] => (None, None),
+            Behaviour::Unadvising if data.starts_with(&SUGGEST) => (None, None),
             Behaviour::Hostile(one_in) if self.rng.u32(..one_in.max(1)) == 0 => {
                 let rng = &mut self.rng;
                 match rng.u8(..6) {

@@ -61,6 +61,8 @@ pub struct NodeSpec {
     pub magnet: bool,
     /// What it wants of the torrent when it joins.
     pub select: Select,
+    /// It super-seeds while it has everything.
+    pub super_seed: bool,
     /// What it does that a session would not.
     pub behaviour: Behaviour,
     /// When it joins, from the start of the run.
@@ -162,6 +164,8 @@ pub enum Behaviour {
     Silent(u32),
     /// It never unchokes anyone.
     FreeRiding,
+    /// It suggests no piece to anyone, as though all its peers passed suggestions over.
+    Unadvising,
     /// One in so many of the things that it sends is damaged: bytes changed, put in or left out.
     Hostile(u32),
 }
@@ -259,6 +263,7 @@ impl NodeSpec {
             holds: Holds::Nothing,
             magnet: false,
             select: Select::Everything,
+            super_seed: false,
             behaviour: Behaviour::Honest,
             joins: Duration::ZERO,
             leaves: Leave::Never,

@@ -348,6 +348,7 @@ impl World {
                 Existing::Check
             },
             select: node.spec.select.clone(),
+            super_seed: node.spec.super_seed,
         };
         let torrent = session
             .add_torrent(add, now)

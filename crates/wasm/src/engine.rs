@@ -477,6 +477,7 @@ impl Driver {
             peers: Vec::new(),
             existing,
             select,
+            super_seed: false,
         };
         let id =
             self.session

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::follow::{Until, follow};
 use super::peers;
 use crate::addresses;
-use crate::args::{PeerArgs, ShareArgs};
+use crate::args::ShareArgs;
 use crate::failure::Failure;
 use crate::format::{bytes, count, printable};
 use crate::json::{self, Event, Ready};
@@ -45,15 +45,7 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
     ));
     let stop = Stop::listen();
     let web = Web::start(listener, &site)?;
-    let torrent = add(
-        &node,
-        &args.peers,
-        metainfo.clone(),
-        map,
-        listening,
-        named_peers,
-    )
-    .await?;
+    let torrent = add(&node, &args, metainfo.clone(), map, listening, named_peers).await?;
     announce(mode, &metainfo, &site, &node);
     let mut view = LiveView::new(mode, &name);
     let ended = serve(&torrent, &mut view, &stop).await;
@@ -98,7 +90,7 @@ async fn hash(args: &ShareArgs, mode: Mode) -> Result<(Metainfo, StorageMap), Fa
 
 async fn add(
     node: &Node,
-    args: &PeerArgs,
+    args: &ShareArgs,
     metainfo: Metainfo,
     map: StorageMap,
     listening: SocketAddr,
@@ -106,15 +98,16 @@ async fn add(
 ) -> Result<Torrent, Failure> {
     let own = addresses::own(listening);
     let mut trackers = Vec::new();
-    if !args.no_webrtc {
+    if !args.peers.no_webrtc {
         trackers.push(format!("ws://{own}/announce"));
     }
-    if !args.no_tcp {
+    if !args.peers.no_tcp {
         trackers.push(format!("http://{own}/announce"));
     }
     let torrent = node.add(Add {
         place: Place::Map(map),
         existing: Existing::AllVerified,
+        super_seed: args.super_seed,
         peers: named_peers,
         extra_trackers: trackers,
         ..Add::new(Source::Metainfo(metainfo), "")

@@ -7,7 +7,7 @@ use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Reserved};
 use brackish_wire::{BlockRequest, InfoHash, PeerId};
 use bytes::Bytes;
 
-use super::Session;
+use super::{Session, Shown};
 use crate::connection::{Connection, Has, Peer, Stage};
 use crate::{AcceptError, ConnectionId, DisconnectReason, Event, Output, TorrentId, Via};
 
@@ -199,6 +199,9 @@ impl Session {
             torrent.relay.met(&handshake.peer_id);
         }
         peer.v2 = v2;
+        if let Some(content) = torrent.content.as_ref().filter(|_| torrent.is_hidden()) {
+            peer.shown = Some(Shown::nothing(content.lengths.piece_count(), self.cx.now));
+        }
         connection.peer = Some(Box::new(peer));
         connection.handshake = Vec::new();
         connection.enter(Stage::Active, self.cx.now);
@@ -358,6 +361,9 @@ impl Session {
                 }
             }
             peer.forget_suggestions(content.spread.as_mut(), &mut self.cx.rng);
+            if let Some(shown) = peer.shown.take() {
+                shown.forget(content.spread.as_mut(), &mut self.cx.rng);
+            }
         }
         // A TCP peer is dialled again; a web peer is met again at a tracker alone.
         let lost = matches!(

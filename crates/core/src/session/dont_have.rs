@@ -119,6 +119,10 @@ impl Session {
             torrent.was_incomplete = false;
             torrent.peer_set.recall();
         }
+        self.end_super_seeding(torrent_id);
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
         let payload = DontHave(piece.get()).encode();
         for id in torrent.active.clone() {
             let peer = self

@@ -72,7 +72,8 @@ impl Session {
             reqq: Some(MAX_INCOMING as u32),
             port: self.cx.config.listen_port,
             your_ip: address.map(|address| address.ip()),
-            upload_only: torrent.is_upload_only(),
+            // Who seems to have nothing is not taken for a seed.
+            upload_only: torrent.is_upload_only() && !torrent.is_hidden(),
         };
         EncodedHandshake(handshake.encode())
     }

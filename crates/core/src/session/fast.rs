@@ -42,7 +42,11 @@ impl Session {
         let (Some(IpAddr::V4(address)), Some(content)) = (address, &torrent.content) else {
             return;
         };
-        if !peer.fast || !peer.allowed.is_empty() || peer.pieces() >= ALLOWED_FAST_PIECES {
+        if !peer.fast
+            || peer.shown.is_some()
+            || !peer.allowed.is_empty()
+            || peer.pieces() >= ALLOWED_FAST_PIECES
+        {
             return;
         }
         let count = content.lengths.piece_count();

@@ -101,7 +101,7 @@ impl Session {
             return;
         };
         let mut out = BytesMut::new();
-        match &torrent.content {
+        match torrent.content.as_ref().filter(|_| peer.shown.is_none()) {
             Some(content) if peer.fast && content.verified.is_full() => {
                 Message::HaveAll.encode(&mut out)
             }
@@ -144,12 +144,14 @@ impl Session {
         }
         if *counted {
             content.picker.peer_has(index, &mut self.cx.rng);
+            let shown = peer.shown.as_mut();
+            let was_counted = shown.is_some_and(|shown| shown.had(piece, self.cx.now));
             let suggested = peer.suggested.iter().position(|s| s.piece == piece);
             match (suggested, &mut content.spread) {
                 // It was counted when it was suggested.
                 (Some(at), _) => drop(peer.suggested.swap_remove(at)),
-                (None, Some(spread)) => spread.increment(piece, &mut self.cx.rng),
-                (None, None) => {}
+                (None, Some(spread)) if !was_counted => spread.increment(piece, &mut self.cx.rng),
+                (None, _) => {}
             }
         }
         if content.wants(piece) {
@@ -157,6 +159,7 @@ impl Session {
             self.show_interest(id);
             self.fill(id);
         }
+        self.show_next(torrent_id, Some(piece));
         self.part_if_both_seeds(id);
     }
 
@@ -327,6 +330,9 @@ impl Session {
             .and_then(|torrent| self.torrents.get(&torrent))
             .is_some_and(|torrent| torrent.is_complete());
         if complete && connection.peer.as_ref().is_some_and(|peer| peer.is_seed()) {
+            if let Some(torrent) = connection.torrent {
+                self.end_super_seeding(torrent);
+            }
             self.close(id, DisconnectReason::BothSeeds);
         }
     }
@@ -351,7 +357,9 @@ impl Session {
             if wanted && peer.has_piece(piece) {
                 peer.wanted = peer.wanted.saturating_sub(1);
             }
-            self.cx.transmit(id, connection, message.clone());
+            if peer.was_shown(piece) {
+                self.cx.transmit(id, connection, message.clone());
+            }
             self.show_interest(id);
         }
     }

@@ -3,7 +3,7 @@
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (handshakes, ends), `places` (dials, and who may stay), `messages` (what peers say),
 //! `download` (requests and blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest`
-//! (what seeds advise), `select` (what is wanted), `readers` (streaming), `limits`, `store` (jobs of
+//! (what seeds advise), `super_seed` (what they hide), `select` (what is wanted), `readers` (streaming), `limits`, `store` (jobs of
 //! the store, verification, blame), `extensions` (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`,
 //! `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and `introductions`
 //! (signalling by peers), and `tick` (what time brings).
@@ -28,6 +28,7 @@ mod signalling;
 mod sockets;
 mod store;
 mod suggest;
+mod super_seed;
 mod suspicion;
 mod tick;
 mod tiers;
@@ -37,6 +38,7 @@ mod web_seeds;
 
 pub(crate) use hashes::PeerHashes;
 pub(crate) use suggest::Suggested;
+pub(crate) use super_seed::Shown;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -214,7 +216,8 @@ impl Session {
             peer_set.add(peer, Source::User);
         }
         let (select, existing) = (add.select, add.existing);
-        let torrent = Torrent::new(info_hash, names, name, existing, select, peer_set, now);
+        let mut torrent = Torrent::new(info_hash, names, name, existing, select, peer_set, now);
+        torrent.super_seed = add.super_seed;
         self.torrents.insert(id, torrent);
         self.by_hash.extend(names.swarms().map(|hash| (hash, id)));
         self.add_trackers(id, add.trackers);

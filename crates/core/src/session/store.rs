@@ -89,6 +89,9 @@ impl Session {
             torrent: id,
             verified,
         });
+        if !complete {
+            self.end_super_seeding(id);
+        }
         if finished {
             if all_given {
                 for piece in 0..verified {

@@ -53,7 +53,8 @@ impl Session {
         let (Some(peer), Some(spread)) = (connection.peer.as_mut(), content.spread.as_mut()) else {
             return;
         };
-        if !peer.fast || peer.am_choking || !peer.interested {
+        // Who is super-seeded to sees nothing else anyway.
+        if !peer.fast || peer.am_choking || !peer.interested || peer.shown.is_some() {
             return;
         }
         let mut chosen = Vec::new();
@@ -79,7 +80,7 @@ impl Session {
     }
 
     /// Counts how far each piece has spread among the peers.
-    fn survey(&mut self, torrent_id: TorrentId) {
+    pub(super) fn survey(&mut self, torrent_id: TorrentId) {
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
         };

@@ -55,6 +55,7 @@ impl Session {
             self.tick_web_seeds(id);
             self.unpark(id);
             self.watch_readers(id);
+            self.tick_super_seeding(id);
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 continue;
             };

@@ -41,6 +41,7 @@ impl Session {
         let fast = peer.am_choking && fast::may_have(peer, torrent, &request);
         if peer.am_choking && !fast
             || !content.verified.get(request.piece)
+            || !peer.was_shown(request.piece)
             || peer.incoming.len() >= MAX_INCOMING
         {
             return self.reject(id, request);
@@ -136,6 +137,7 @@ impl Session {
                 peer.up.add(u64::from(request.length));
                 if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
                     torrent.up.add(u64::from(request.length));
+                    torrent.served = self.cx.now;
                     if connection.via == Via::WebRtc {
                         torrent.up_webrtc += u64::from(request.length);
                     }

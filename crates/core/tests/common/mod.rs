@@ -171,6 +171,7 @@ impl Bench {
             peers: Vec::new(),
             existing: Existing::Check,
             select: Default::default(),
+            super_seed: false,
         };
         let torrent = session.add_torrent(add, now).unwrap();
         let mut bench = Self {

@@ -27,6 +27,7 @@ pub struct Setup {
     pub seed: u8,
     pub pieces: u32,
     pub has_all: bool,
+    pub super_seed: bool,
     pub private: bool,
     pub magnet: bool,
     pub trackers: Vec<Vec<String>>,
@@ -42,6 +43,7 @@ impl Default for Setup {
             seed: 7,
             pieces: 100,
             has_all: false,
+            super_seed: false,
             private: false,
             magnet: false,
             trackers: Vec::new(),
@@ -131,6 +133,7 @@ impl Bench {
                 Existing::Check
             },
             select: Default::default(),
+            super_seed: setup.super_seed,
         };
         let torrent = session.add_torrent(add, now).unwrap();
         let mut bench = Self {

@@ -9,4 +9,5 @@ mod pieces;
 mod places;
 mod private;
 mod relay;
+mod super_seed;
 mod trackers;

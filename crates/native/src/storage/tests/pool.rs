@@ -99,6 +99,7 @@ fn identities() -> (TorrentId, Vec<JobId>) {
         peers: Vec::new(),
         existing: Existing::Check,
         select: Select::Everything,
+        super_seed: false,
     };
     let torrent = session.add_torrent(add, Timestamp::ZERO).unwrap();
     let mut jobs = Vec::new();

@@ -1,9 +1,8 @@
 // Extensions of the peer protocol with libtorrent, each shown by something that would not happen without it: the fast
-// extension (BEP 6) and pieces taken back (BEP 54). What a node makes of a piece that a peer takes back is
-// among the tests of the core: libtorrent stops its torrent when it cannot read a piece, and takes nothing back.
+// extension (BEP 6) and pieces taken back (BEP 54).
 
 import assert from 'node:assert/strict';
-import { truncate } from 'node:fs/promises';
+import { copyFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { download, seed } from '../harness/brackish.mjs';
@@ -11,6 +10,7 @@ import { NAME, content } from '../harness/content.mjs';
 import { MiB, sha256 } from '../harness/files.mjs';
 import { libtorrent } from '../harness/libtorrent.mjs';
 import { proves } from '../harness/scope.mjs';
+import { tap } from '../harness/tap.mjs';
 import { seconds, until } from '../harness/time.mjs';
 
 const PIECE = MiB / 4;
@@ -63,4 +63,41 @@ proves('a node takes back what it can no longer read, and libtorrent gets the re
     state: () => ({ lost: [...lost()], progress: progress() }),
   });
   assert.ok([...lost()].every((piece) => piece >= 40));
+});
+
+const [REQUEST, HAVE_ALL, EXTENDED] = [6, 14, 20];
+
+/** The id that a node gave to libtorrent for `lt_donthave`, from its extended handshake. */
+function dontHaveId(messages) {
+  const handshake = messages.find(({ id, payload }) => id === EXTENDED && payload[0] === 0);
+  return handshake && Number(/11:lt_donthavei(\d+)e/.exec(handshake.payload.toString('latin1'))?.[1]);
+}
+
+proves('a node asks libtorrent for nothing again that it took back, and gets it elsewhere (BEP 54)', async (scope) => {
+  const { folder, hash, path, torrent } = await content(scope, [], { size: 64 * PIECE, pieceLength: PIECE });
+  const whole = await scope.folder('whole');
+  await copyFile(path, join(whole, NAME));
+  // Not in seed mode: there libtorrent hashes a piece before it sends of it, and stops where it cannot. Once it has checked
+  // its files it rejects what it cannot read, and takes the piece back; its log has the one and not the other.
+  const torn = await libtorrent(scope, torrent, folder);
+  await torn.finished();
+  await truncate(path, 40 * PIECE);
+  const wire = await tap(scope, torn.port);
+  // So slow that nearly all is asked of the other.
+  const slow = await libtorrent(scope, torrent, whole, { seed: true, limit: MiB });
+  const into = await scope.folder('download');
+  const peers = [wire.port, slow.port].flatMap((port) => ['--peer', at(port).join(':')]);
+  const ours = await download(scope, torrent, into, { flags: ['--no-webrtc', ...peers] });
+  assert.equal(await ours.exited, 0);
+  assert.equal(await sha256(join(into, NAME)), hash);
+  assert.ok(wire.fromPeer.some(({ id }) => id === HAVE_ALL));
+  const id = dontHaveId(wire.toPeer);
+  const takenBack = wire.fromPeer.filter((message) => message.id === EXTENDED && message.payload[0] === id);
+  const lost = new Set(takenBack.map(({ payload }) => payload.readUInt32BE(1)));
+  assert.ok(lost.size > 0);
+  assert.ok([...lost].every((piece) => piece >= 40));
+  const asked = wire.toPeer.filter(({ id, payload }) => id === REQUEST && lost.has(payload.readUInt32BE(0)));
+  const blocks = asked.map(({ payload }) => payload.toString('hex'));
+  assert.ok(blocks.length > 0);
+  assert.equal(new Set(blocks).size, blocks.length);
 });

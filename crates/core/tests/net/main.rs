@@ -8,6 +8,7 @@ mod pex;
 mod pieces;
 mod places;
 mod private;
+mod queues;
 mod relay;
 mod super_seed;
 mod trackers;

@@ -102,12 +102,7 @@ async fn propose(
         outgoing: Cipher::new(&secret.key_of_initiator(torrent))?,
     };
 
-    let padding = padding()?;
-    let mut hidden = Vec::new();
-    hidden.extend_from_slice(&ZEROS);
-    hidden.extend_from_slice(&methods.to_be_bytes());
-    hidden.extend_from_slice(&length_of(&padding)?);
-    hidden.extend_from_slice(&padding);
+    let mut hidden = answer(methods)?;
     hidden.extend_from_slice(&length_of(first)?);
     hidden.extend_from_slice(first);
     ciphers.outgoing.apply(&mut hidden);
@@ -178,12 +173,7 @@ pub(crate) async fn accept(
         .take_counted(&mut ciphers.incoming, MAX_FIRST_BYTES)
         .await?;
 
-    let padding = padding()?;
-    let mut hidden = Vec::new();
-    hidden.extend_from_slice(&ZEROS);
-    hidden.extend_from_slice(&method.to_be_bytes());
-    hidden.extend_from_slice(&length_of(&padding)?);
-    hidden.extend_from_slice(&padding);
+    let mut hidden = answer(method)?;
     ciphers.outgoing.apply(&mut hidden);
     stream.write(&[&hidden]).await?;
     Ok(agreed(method, ciphers, stream.rest(), first))
@@ -198,6 +188,16 @@ fn agreed(method: u32, mut ciphers: Ciphers, mut rest: Vec<u8>, first: Vec<u8>) 
     let mut received = first;
     received.append(&mut rest);
     Agreed { ciphers, received }
+}
+
+/// How what is encrypted of steps 3 and 4 begins: the zeros, the methods, padding with its length.
+fn answer(methods: u32) -> Result<Vec<u8>, MseError> {
+    let padding = padding()?;
+    let mut answer = ZEROS.to_vec();
+    answer.extend_from_slice(&methods.to_be_bytes());
+    answer.extend_from_slice(&length_of(&padding)?);
+    answer.extend_from_slice(&padding);
+    Ok(answer)
 }
 
 /// Random bytes, of a length that is random too: what hides the handshake.

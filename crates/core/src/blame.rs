@@ -5,12 +5,10 @@
 //! senders of the blocks that differ are the guilty ones. An honest peer is never banned: its
 //! blocks are those of the good piece.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use brackish_wire::PieceIndex;
 use brackish_wire::merkle::Hash;
 
-use crate::ConnectionId;
+use crate::{ConnectionId, KeySet, Table};
 
 /// Failed pieces remembered until they verify. A swarm full of liars fails many; the oldest case
 /// is dropped first.
@@ -31,9 +29,9 @@ pub(crate) fn digest_of(hash: &Hash) -> Digest {
 
 #[derive(Debug, Default)]
 pub(crate) struct Blame {
-    cases: BTreeMap<PieceIndex, Vec<Vec<Evidence>>>,
+    cases: Table<PieceIndex, Vec<Vec<Evidence>>>,
     /// Whoever sent a block of a piece whose case is open.
-    suspected: BTreeSet<ConnectionId>,
+    suspected: KeySet<ConnectionId>,
 }
 
 /// A block of a bad piece.
@@ -50,7 +48,7 @@ impl Blame {
         if self.cases.len() >= MAX_CASES && !self.cases.contains_key(&piece) {
             self.cases.pop_first();
         }
-        let rounds = self.cases.entry(piece).or_default();
+        let rounds = self.cases.get_or_insert_with(piece, Vec::new);
         if rounds.len() < MAX_ROUNDS {
             rounds.push(evidence);
         }
@@ -64,7 +62,10 @@ impl Blame {
 
     fn suspect(&mut self) {
         let evidence = self.cases.values().flatten().flatten();
-        self.suspected = evidence.map(|evidence| evidence.sender).collect();
+        self.suspected = KeySet::default();
+        for evidence in evidence {
+            self.suspected.insert(evidence.sender);
+        }
     }
 
     /// Whether the piece failed before, so that its good blocks are worth reading.

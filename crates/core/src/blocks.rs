@@ -1,15 +1,13 @@
 //! Telling right blocks from wrong ones as they come, in torrents of version 2 (BEP 52): for each piece on its way, the
 //! hashes that its blocks should have, asked of a peer and proved against the piece's, and those that they do have.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use brackish_wire::PieceIndex;
 use brackish_wire::merkle::{Hash, HashRequest};
 use brackish_wire::metainfo::{AnswerError, Verifier};
 
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Table, Timestamp};
 
 /// A request that is not answered for this long is asked of another peer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct BlockChecks {
     /// The pieces on their way.
-    pieces: BTreeMap<u32, Check>,
+    pieces: Table<u32, Check>,
 }
 
 #[derive(Debug)]
@@ -169,17 +167,16 @@ impl BlockChecks {
     }
 
     fn check(&mut self, verifier: &Verifier, piece: PieceIndex) -> Option<&mut Check> {
-        let vacant = match self.pieces.entry(piece.get()) {
-            Entry::Occupied(check) => return Some(check.into_mut()),
-            Entry::Vacant(vacant) => vacant,
-        };
+        if self.pieces.contains_key(&piece.get()) {
+            return self.pieces.get_mut(&piece.get());
+        }
         let v2 = verifier.info().v2()?;
         let hash = verifier.layers().piece_hash(v2, piece)?;
         let shape = v2.piece_shape(piece)?;
         let blocks = shape.blocks() as usize;
         // A piece of one block has that block's hash.
         let known = (shape.height() == 0).then_some(hash);
-        Some(vacant.insert(Check {
+        Some(self.pieces.get_or_insert_with(piece.get(), || Check {
             piece,
             known: vec![known; blocks],
             found: vec![None; blocks],

@@ -1,6 +1,6 @@
 //! One connection: how far it has come, its credit, and the peer at its other end.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder};
@@ -12,7 +12,7 @@ use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
 use crate::session::{PeerHashes, Shown, Suggested};
-use crate::{ConnectionId, JobId, SocketId, Timestamp, TorrentId, Via};
+use crate::{ConnectionId, JobId, KeySet, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
 /// is told no, or not answered.
@@ -103,7 +103,7 @@ pub(crate) enum Has {
     Early {
         all: bool,
         bitfield: Option<Vec<u8>>,
-        haves: BTreeSet<u32>,
+        haves: KeySet<u32>,
     },
     /// As it stands. `counted`: its pieces are counted one by one in the picker.
     Known { pieces: Bitfield, counted: bool },
@@ -286,7 +286,7 @@ impl Has {
         Self::Early {
             all: false,
             bitfield: None,
-            haves: BTreeSet::new(),
+            haves: KeySet::default(),
         }
     }
 

@@ -41,6 +41,7 @@ mod selection;
 mod session;
 mod slab;
 mod stats;
+mod table;
 mod time;
 mod torrent;
 mod trees;
@@ -56,6 +57,7 @@ pub use session::Session;
 pub use stats::{
     PeerStats, TorrentState, TorrentStats, TrackerStats, TrackerStatus, WebSeedStats, WebSeedStatus,
 };
+pub use table::{KeySet, Pairs, Table};
 pub use time::Timestamp;
 
 /// A torrent of one session. Never reused within it.

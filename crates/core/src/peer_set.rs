@@ -3,13 +3,12 @@
 //! a random one that nobody can choose a place in.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use brackish_wire::{PeerId, peer_priority};
 
-use crate::Timestamp;
+use crate::{KeySet, Table, Timestamp};
 
 /// Addresses kept: far more than are ever connected, far fewer than a hostile tracker can name.
 const MAX_KNOWN: usize = 2000;
@@ -46,17 +45,17 @@ pub(crate) enum Source {
 
 #[derive(Debug)]
 pub(crate) struct PeerSet {
-    known: BTreeMap<SocketAddr, Known>,
+    known: Table<SocketAddr, Known>,
     /// To be dialled, the first at the end.
     ready: Vec<(Rank, SocketAddr)>,
-    waiting: BTreeSet<(Timestamp, SocketAddr)>,
+    waiting: KeySet<(Timestamp, SocketAddr)>,
     /// How many addresses peers at each host named.
     by_sender: Vec<(IpAddr, usize)>,
     by_peers: usize,
     /// Where we are, as others see it: what priorities are computed with.
     own: SocketAddr,
-    banned: BTreeSet<IpAddr>,
-    banned_addresses: BTreeSet<SocketAddr>,
+    banned: KeySet<IpAddr>,
+    banned_addresses: KeySet<SocketAddr>,
 }
 
 /// What is dialled first: what the user named, then the highest priority.
@@ -79,14 +78,14 @@ impl PeerSet {
     pub fn new(own: PeerId, port: Option<u16>) -> Self {
         let [.., a, b, c, d] = own.0;
         Self {
-            known: BTreeMap::new(),
+            known: Table::default(),
             ready: Vec::new(),
-            waiting: BTreeSet::new(),
+            waiting: KeySet::default(),
             by_sender: Vec::new(),
             by_peers: 0,
             own: SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), port.unwrap_or(0)),
-            banned: BTreeSet::new(),
-            banned_addresses: BTreeSet::new(),
+            banned: KeySet::default(),
+            banned_addresses: KeySet::default(),
         }
     }
 

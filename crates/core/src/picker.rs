@@ -7,7 +7,7 @@
 //! blocks that a peer will not send; (5) takes the pieces class by class as they are wanted, and
 //! leaves alone those that are not. It does not know what is verified, only what it was told.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use rand::{Rng, RngExt};
 use crate::begun::{Begun, Block, HOLDERS};
 use crate::padding::Padding;
 use crate::rarity::{CLASSES, Rarity, USUAL};
-use crate::{ConnectionId, Priority, Timestamp};
+use crate::{ConnectionId, KeySet, Priority, Table, Timestamp};
 
 /// Pieces chosen at random before rarity counts, so that a newcomer soon has something to trade
 /// even when what is rare is slow to come.
@@ -38,11 +38,11 @@ pub(crate) struct Picker {
     lengths: Layout,
     padding: Arc<Padding>,
     rarity: Rarity,
-    begun: BTreeMap<u32, Begun>,
+    begun: Table<u32, Begun>,
     /// The begun pieces that have free blocks, but for the suspects.
-    open: BTreeSet<u32>,
+    open: KeySet<u32>,
     /// Pieces that were bad and are fetched anew, and the one peer that each is asked of.
-    suspects: BTreeMap<u32, Option<(ConnectionId, Timestamp)>>,
+    suspects: Table<u32, Option<(ConnectionId, Timestamp)>>,
     /// Pieces not begun and not wanted; without length while there was none.
     shelved: Bitfield,
     /// Pieces that became complete, for the random start.
@@ -80,9 +80,9 @@ impl Picker {
             padding,
             rarity: Rarity::new(lengths.piece_count(), rng),
             lengths,
-            begun: BTreeMap::new(),
-            open: BTreeSet::new(),
-            suspects: BTreeMap::new(),
+            begun: Table::default(),
+            open: KeySet::default(),
+            suspects: Table::default(),
             shelved: Bitfield::new(0),
             completed: 0,
         }
@@ -373,9 +373,9 @@ impl Picker {
             if chosen.len() >= goal {
                 return;
             }
-            self.suspects
-                .entry(piece)
-                .and_modify(|asked| *asked = asked.or(Some((peer, now))));
+            if let Some(asked) = self.suspects.get_mut(&piece) {
+                *asked = asked.or(Some((peer, now)));
+            }
             self.take(peer, piece, goal, now, chosen);
         }
     }

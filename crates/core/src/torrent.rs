@@ -1,6 +1,6 @@
 //! One torrent of a session: what is known of it, what is here, who takes part.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -26,7 +26,9 @@ use crate::relay::Relay;
 use crate::selection::Selection;
 use crate::trees::Trees;
 use crate::web_seed::WebSeed;
-use crate::{ConnectionId, Existing, JobId, Priority, Select, Timestamp, TorrentState};
+use crate::{
+    ConnectionId, Existing, JobId, KeySet, Priority, Select, Table, Timestamp, TorrentState,
+};
 
 /// Peers that left of which the session still knows who they were, to ban them if their data
 /// proves bad.
@@ -58,12 +60,12 @@ pub(crate) struct Torrent {
     pub peer_set: PeerSet,
     /// Who came and left, for peer exchange.
     pub pex: Log,
-    pub banned_ids: BTreeSet<PeerId>,
+    pub banned_ids: KeySet<PeerId>,
     pub departed: VecDeque<(ConnectionId, PeerId, Option<SocketAddr>)>,
     pub trackers: Vec<Tracker>,
     pub web_seeds: Vec<WebSeed>,
     /// Offers sent to trackers and not answered.
-    pub offers: BTreeMap<[u8; 20], ConnectionId>,
+    pub offers: Table<[u8; 20], ConnectionId>,
     pub relay: Relay,
     pub metadata: MetadataFetch,
     pub choker: Choker,
@@ -89,7 +91,7 @@ pub(crate) struct Content {
     pub trees: Trees,
     pub checks: BlockChecks,
     /// The hash under way of each piece that has all its blocks.
-    pub hashing: BTreeMap<u32, JobId>,
+    pub hashing: Table<u32, JobId>,
     /// The pieces as they travel.
     pub lengths: Layout,
     pub padding: Arc<Padding>,
@@ -104,13 +106,13 @@ pub(crate) struct Content {
     /// While seeding: how many peers have each piece, or were told to fetch it from us.
     pub spread: Option<Rarity>,
     /// Who sent each block of the pieces on their way.
-    pub senders: BTreeMap<u32, Vec<Option<ConnectionId>>>,
+    pub senders: Table<u32, Vec<Option<ConnectionId>>>,
     /// Verified pieces that could not be read, being hashed once more.
-    pub doubted: BTreeSet<u32>,
+    pub doubted: KeySet<u32>,
     pub blame: Blame,
     /// Whole pieces that wait with their hash because a sender is suspected, and since when.
-    pub parked: BTreeMap<u32, Timestamp>,
-    pub examinations: BTreeMap<u32, Examination>,
+    pub parked: Table<u32, Timestamp>,
+    pub examinations: Table<u32, Examination>,
     /// Pieces that the store may hold, still to be hashed.
     pub unchecked: VecDeque<u32>,
     pub checking: usize,
@@ -151,11 +153,11 @@ impl Torrent {
             active: Vec::new(),
             peer_set,
             pex: Log::default(),
-            banned_ids: BTreeSet::new(),
+            banned_ids: KeySet::default(),
             departed: VecDeque::new(),
             trackers: Vec::new(),
             web_seeds: Vec::new(),
-            offers: BTreeMap::new(),
+            offers: Table::default(),
             relay: Relay::default(),
             metadata: MetadataFetch::default(),
             choker: Choker::new(now),
@@ -249,11 +251,11 @@ impl Content {
             missing: 0,
             spread: None,
             verified: Bitfield::new(lengths.piece_count()),
-            senders: BTreeMap::new(),
-            doubted: BTreeSet::new(),
+            senders: Table::default(),
+            doubted: KeySet::default(),
             blame: Blame::default(),
-            parked: BTreeMap::new(),
-            examinations: BTreeMap::new(),
+            parked: Table::default(),
+            examinations: Table::default(),
             unchecked: VecDeque::new(),
             checking: 0,
             checked: 0,
@@ -261,7 +263,7 @@ impl Content {
             verifier,
             trees: Trees::default(),
             checks: BlockChecks::default(),
-            hashing: BTreeMap::new(),
+            hashing: Table::default(),
             lengths,
         };
         content.apply_selection(rng);

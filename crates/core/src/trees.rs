@@ -8,6 +8,8 @@ use brackish_wire::PieceIndex;
 use brackish_wire::merkle::{Hash, HashRequest, Tree};
 use brackish_wire::metainfo::{V2, Verifier};
 
+use crate::Table;
+
 /// Pieces of all files whose trees are kept: 64 bytes each. What is over is refused: files in a million pieces are known to
 /// their peers from the `.torrent`.
 const MAX_PIECES: usize = 1 << 20;
@@ -22,7 +24,7 @@ pub(crate) struct Trees {
     files: BTreeMap<usize, Tree>,
     /// Pieces that `files` cover.
     pieces: usize,
-    blocks: BTreeMap<u32, Vec<Hash>>,
+    blocks: Table<u32, Vec<Hash>>,
     /// The keys of `blocks`, the oldest first.
     order: VecDeque<u32>,
     held: usize,

@@ -4,14 +4,13 @@
 
 use std::rc::Rc;
 
-use brackish_core::{ConnectionId, Input};
+use brackish_core::{ConnectionId, Input, Table};
 
 use js_sys::ArrayBuffer;
 
 use crate::channel::{Channel, MESSAGE, ROOM, Signal};
 use crate::driver::Driver;
 use crate::host::now;
-use crate::table::Table;
 
 /// Most messages that are kept of a channel that is not open yet. What a peer says before it has
 /// heard anything is its handshake, its extensions and its pieces.
@@ -54,7 +53,7 @@ impl Connections {
 
     /// The session's identity of a connection that it has not closed.
     pub fn id(&self, number: u64) -> Option<ConnectionId> {
-        Some(self.known.get(number)?.id)
+        Some(self.known.get(&number)?.id)
     }
 }
 
@@ -78,7 +77,7 @@ impl Driver {
         let number = id.to_u64();
         let mut connections = self.connections.borrow_mut();
         let Connections { known, busy } = &mut *connections;
-        let Some(connection) = known.get_mut(number) else {
+        let Some(connection) = known.get_mut(&number) else {
             return;
         };
         if !connection.busy {
@@ -109,7 +108,7 @@ impl Driver {
         let mut told = false;
         for number in busy {
             let mut connections = self.connections.borrow_mut();
-            let Some(connection) = connections.known.get_mut(number) else {
+            let Some(connection) = connections.known.get_mut(&number) else {
                 continue;
             };
             connection.busy = false;
@@ -143,7 +142,7 @@ impl Driver {
 
     /// Ends a connection as the session wants.
     pub fn close_connection(&self, id: ConnectionId) {
-        let closed = self.connections.borrow_mut().known.remove(id.to_u64());
+        let closed = self.connections.borrow_mut().known.remove(&id.to_u64());
         if closed.is_some() {
             self.host.close_connection(id.to_u64() as f64);
         }
@@ -162,7 +161,7 @@ impl Driver {
         match signal {
             Signal::Open => self.signal_open(id, number),
             Signal::Message(message) => {
-                let early = match self.connections.borrow_mut().known.get_mut(number) {
+                let early = match self.connections.borrow_mut().known.get_mut(&number) {
                     Some(connection) if !connection.opened => Some(connection.hold(&message)),
                     _ => None,
                 };
@@ -184,7 +183,7 @@ impl Driver {
     }
 
     fn signal_open(&'static self, connection: ConnectionId, number: u64) {
-        let early = match self.connections.borrow_mut().known.get_mut(number) {
+        let early = match self.connections.borrow_mut().known.get_mut(&number) {
             Some(connection) if !connection.opened => {
                 connection.opened = true;
                 std::mem::take(&mut connection.early)
@@ -202,7 +201,7 @@ impl Driver {
 
     /// Tells the session what the channel has taken, if anything.
     fn settle(&self, number: u64) -> bool {
-        let taken = match self.connections.borrow_mut().known.get_mut(number) {
+        let taken = match self.connections.borrow_mut().known.get_mut(&number) {
             Some(Connection {
                 id,
                 channel: Some(channel),
@@ -221,7 +220,7 @@ impl Driver {
     }
 
     fn broken(&self, number: u64, reason: String) {
-        let closed = self.connections.borrow_mut().known.remove(number);
+        let closed = self.connections.borrow_mut().known.remove(&number);
         if let Some(closed) = closed {
             self.host.close_connection(number as f64);
             self.session.borrow_mut().handle_input(
@@ -236,7 +235,7 @@ impl Driver {
 
     fn replace_channel(&self, number: u64, channel: Channel) -> Option<ConnectionId> {
         let mut connections = self.connections.borrow_mut();
-        let connection = connections.known.get_mut(number)?;
+        let connection = connections.known.get_mut(&number)?;
         connection.channel = Some(channel);
         Some(connection.id)
     }

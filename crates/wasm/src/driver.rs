@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use brackish_core::{Config, Input, JobId, Output, Session, SocketId, TorrentId};
+use brackish_core::{Config, Input, JobId, Output, Session, SocketId, Table, TorrentId};
 use brackish_wire::metainfo::{Info, Verifier};
 use brackish_wire::{InfoHash, InfoHashV2};
 use wasm_bindgen::closure::Closure;
@@ -17,7 +17,6 @@ use crate::fetches::Fetches;
 use crate::host::{Host, Timer, now};
 use crate::socket::{self, Socket};
 use crate::store::{Job, Place, Store, Told};
-use crate::table::Table;
 
 /// The session and everything that it drives.
 pub struct Driver {
@@ -217,12 +216,12 @@ impl Driver {
 
             Output::OpenSocket { socket, url } => self.open_socket(socket, &url),
             Output::SendSocket { socket, text } => {
-                if let Some(socket) = self.sockets.borrow().get(socket) {
+                if let Some(socket) = self.sockets.borrow().get(&socket) {
                     socket.send(&text);
                 }
             }
             Output::CloseSocket { socket } => {
-                self.sockets.borrow_mut().remove(socket);
+                self.sockets.borrow_mut().remove(&socket);
             }
 
             Output::Fetch {
@@ -276,7 +275,7 @@ impl Driver {
                 text: &text,
             }),
             socket::Signal::Closed => {
-                self.sockets.borrow_mut().remove(id);
+                self.sockets.borrow_mut().remove(&id);
                 self.input(Input::SocketClosed {
                     socket: id,
                     reason: "the tracker cannot be reached".to_owned(),
@@ -293,7 +292,7 @@ impl Driver {
 
     fn open_store(&'static self, id: TorrentId, verifier: Verifier) {
         let mut torrents = self.torrents.borrow_mut();
-        let Some(torrent) = torrents.get_mut(id) else {
+        let Some(torrent) = torrents.get_mut(&id) else {
             return;
         };
         let key = torrent.key;
@@ -317,14 +316,14 @@ impl Driver {
     }
 
     fn take_store(&self, torrent: TorrentId) -> Option<Rc<Store>> {
-        self.torrents.borrow_mut().get_mut(torrent)?.store.take()
+        self.torrents.borrow_mut().get_mut(&torrent)?.store.take()
     }
 
     fn store_job(&self, torrent: TorrentId, job: Job) {
         if let Some(store) = self
             .torrents
             .borrow()
-            .get(torrent)
+            .get(&torrent)
             .and_then(|torrent| torrent.store.as_ref())
         {
             store.push(job);

@@ -219,7 +219,7 @@ impl Engine {
             reply.send(Ok(JsValue::UNDEFINED));
             return promise;
         };
-        let torrent = driver.torrents.borrow_mut().remove(id);
+        let torrent = driver.torrents.borrow_mut().remove(&id);
         driver.session.borrow_mut().remove_torrent(id, now());
         driver.pump();
         match torrent.and_then(|torrent| torrent.store) {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use brackish_core::{FetchError, Input, JobId};
+use brackish_core::{FetchError, Input, JobId, Table};
 
 use crate::driver::Driver;
-use crate::table::Table;
 
 /// The fetches under way, by the script's number.
 #[derive(Default)]
@@ -24,14 +23,14 @@ impl Fetches {
 
     /// The number of a fetch.
     pub fn number(&self, job: JobId) -> Option<u32> {
-        let found = self.jobs.iter().find(|(_, known)| *known == job);
+        let found = self.jobs.iter().find(|(_, known)| **known == job);
         found.map(|(number, _)| *number)
     }
 
     /// Forgets a fetch; its number.
     pub fn take_number(&mut self, job: JobId) -> Option<u32> {
         let number = self.number(job)?;
-        self.jobs.remove(number);
+        self.jobs.remove(&number);
         Some(number)
     }
 }
@@ -39,7 +38,7 @@ impl Fetches {
 impl Driver {
     /// Bytes of a fetch came.
     pub(crate) fn fetched(&'static self, fetch: u32, data: &js_sys::Uint8Array) {
-        let job = self.fetches.borrow().jobs.get(fetch).copied();
+        let job = self.fetches.borrow().jobs.get(&fetch).copied();
         if let Some(job) = job {
             self.bytes(data, |data| Input::Fetched { job, data });
         }
@@ -47,7 +46,7 @@ impl Driver {
 
     /// A fetch ended; `error` is what went wrong, if anything did.
     pub(crate) fn fetch_ended(&'static self, fetch: u32, error: Option<FetchError>) {
-        let job = self.fetches.borrow_mut().jobs.remove(fetch);
+        let job = self.fetches.borrow_mut().jobs.remove(&fetch);
         if let Some(job) = job {
             let result = error.map_or(Ok(()), Err);
             self.input(Input::FetchEnded { job, result });

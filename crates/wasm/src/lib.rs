@@ -19,6 +19,5 @@ mod report;
 mod seed;
 mod socket;
 mod store;
-mod table;
 
 pub use engine::Engine;

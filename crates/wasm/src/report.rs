@@ -20,7 +20,12 @@ impl Driver {
         let ids: Vec<TorrentId> = self.torrents.borrow().iter().map(|(id, _)| *id).collect();
         for id in ids {
             self.report_figures(id);
-            if let Some(store) = self.torrents.borrow().get(id).and_then(|t| t.store.clone()) {
+            if let Some(store) = self
+                .torrents
+                .borrow()
+                .get(&id)
+                .and_then(|t| t.store.clone())
+            {
                 store.push(Job::Save);
             }
         }
@@ -29,7 +34,7 @@ impl Driver {
     /// Tells the page the files of a torrent.
     pub fn report_metadata(&self, id: TorrentId, info: &Arc<Info>, piece_layers: PieceLayers) {
         let mut torrents = self.torrents.borrow_mut();
-        let Some(torrent) = torrents.get_mut(id) else {
+        let Some(torrent) = torrents.get_mut(&id) else {
             return;
         };
         torrent.name = info.name().to_owned();
@@ -204,7 +209,7 @@ impl Driver {
     }
 
     fn key(&self, torrent: TorrentId) -> Option<u32> {
-        Some(self.torrents.borrow().get(torrent)?.key)
+        Some(self.torrents.borrow().get(&torrent)?.key)
     }
 }
 

@@ -224,8 +224,7 @@ impl Session {
         let blocks = content.lengths.block_count(piece) as usize;
         let senders = content
             .senders
-            .entry(piece.get())
-            .or_insert_with(|| vec![None; blocks]);
+            .get_or_insert_with(piece.get(), || vec![None; blocks]);
         if let Some(place) = senders.get_mut(number as usize) {
             *place = Some(sender);
         }

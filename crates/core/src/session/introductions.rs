@@ -216,8 +216,8 @@ impl Session {
     /// Whether an offer that a relay brought is to be answered. Where we have offered to the same
     /// peer, the offer of the greater id counts.
     fn welcomes(&mut self, torrent_id: TorrentId, relay: ConnectionId, offer: &Route) -> bool {
-        let banned = |torrent: &crate::torrent::Torrent| torrent.banned_ids.contains(&offer.from);
-        if self.torrents.get(&torrent_id).is_none_or(banned) {
+        let torrent = self.torrents.get(&torrent_id);
+        if torrent.is_none_or(|torrent| torrent.banned_ids.contains(&offer.from)) {
             return false;
         }
         let of_torrent = || {

@@ -288,7 +288,7 @@ impl Session {
                     continue;
                 }
             };
-            for piece in haves.into_iter().filter(|piece| *piece < count) {
+            for piece in haves.iter().copied().filter(|piece| *piece < count) {
                 pieces.set(piece);
             }
             if let Some(connection) = self.connections.get_mut(id.into()) {

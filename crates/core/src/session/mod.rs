@@ -40,7 +40,7 @@ pub(crate) use hashes::PeerHashes;
 pub(crate) use suggest::Suggested;
 pub(crate) use super_seed::Shown;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use brackish_wire::metainfo::Verifier;
@@ -58,7 +58,7 @@ use crate::slab::{Key, Slab};
 use crate::torrent::{Content, Torrent};
 use crate::{
     AddTorrent, AddTorrentError, Config, ConnectionId, DisconnectReason, Event, Input, JobId,
-    Output, SocketId, Timestamp, TorrentId, TorrentState,
+    Output, SocketId, Table, Timestamp, TorrentId, TorrentState,
 };
 
 /// Events kept for a user that does not read them; the oldest go first.
@@ -68,11 +68,11 @@ const MAX_EVENTS: usize = 1 << 16;
 /// for the loop that drives it.
 pub struct Session {
     cx: Context,
-    torrents: BTreeMap<TorrentId, Torrent>,
-    by_hash: BTreeMap<InfoHash, TorrentId>,
+    torrents: Table<TorrentId, Box<Torrent>>,
+    by_hash: Table<InfoHash, TorrentId>,
     next_torrent: u32,
     connections: Slab<Connection>,
-    sockets: BTreeMap<SocketId, Socket>,
+    sockets: Table<SocketId, Socket>,
     next_socket: u32,
     next_web_seed: u32,
     next_tick: Option<Timestamp>,
@@ -162,11 +162,11 @@ impl Session {
                 gate: limits::Gate::new(now),
                 held_back: false,
             },
-            torrents: BTreeMap::new(),
-            by_hash: BTreeMap::new(),
+            torrents: Table::default(),
+            by_hash: Table::default(),
             next_torrent: 0,
             connections: Slab::new(),
-            sockets: BTreeMap::new(),
+            sockets: Table::default(),
             next_socket: 0,
             next_web_seed: 0,
             next_tick: None,
@@ -218,8 +218,10 @@ impl Session {
         let (select, existing) = (add.select, add.existing);
         let mut torrent = Torrent::new(info_hash, names, name, existing, select, peer_set, now);
         torrent.super_seed = add.super_seed;
-        self.torrents.insert(id, torrent);
-        self.by_hash.extend(names.swarms().map(|hash| (hash, id)));
+        self.torrents.insert(id, Box::new(torrent));
+        for hash in names.swarms() {
+            self.by_hash.insert(hash, id);
+        }
         self.add_trackers(id, add.trackers);
         self.add_web_seeds(id, add.web_seeds);
         if let Some(verifier) = verifier {
@@ -260,7 +262,7 @@ impl Session {
         for key in self.connections.keys() {
             self.close(key.into(), DisconnectReason::Removed);
         }
-        for socket in std::mem::take(&mut self.sockets).into_keys() {
+        for (socket, _) in std::mem::take(&mut self.sockets) {
             self.cx.outputs.push_back(Output::CloseSocket { socket });
         }
         self.next_tick = None;
@@ -365,7 +367,7 @@ impl Session {
         torrent.names = torrent.names.and(names);
         for swarm in torrent.names.swarms() {
             // Where the same torrent was added by its other name, that one keeps it.
-            self.by_hash.entry(swarm).or_insert(id);
+            self.by_hash.get_or_insert_with(swarm, || id);
         }
         self.add_swarms(id);
     }

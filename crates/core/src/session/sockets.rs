@@ -39,7 +39,7 @@ impl Session {
     pub(super) fn tick_sockets(&mut self) {
         let now = self.cx.now;
         let in_use = self.sockets_in_use();
-        for (id, socket) in &mut self.sockets {
+        for (id, socket) in self.sockets.iter_mut() {
             if !in_use.contains(id) {
                 continue;
             }
@@ -69,7 +69,7 @@ impl Session {
         };
         socket.closed(self.cx.now, &mut self.cx.rng);
         let mut unsent = Vec::new();
-        for (torrent_id, torrent) in &mut self.torrents {
+        for (torrent_id, torrent) in self.torrents.iter_mut() {
             for tracker in torrent
                 .trackers
                 .iter_mut()

@@ -84,7 +84,7 @@ impl Session {
         else {
             return;
         };
-        for (index, senders) in &mut content.senders {
+        for (index, senders) in content.senders.iter_mut() {
             let Some(piece) = content.lengths.piece(*index) else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! A torrent's bytes as Blobs, where there is no file system: the browser holds them, and moves
 //! them to its own disk when they are many. Reading and joining them copies nothing on this side.
 
-use brackish_core::StorageError;
+use brackish_core::{StorageError, Table};
 use brackish_wire::metainfo::Info;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -10,7 +10,6 @@ use web_sys::Blob;
 
 use super::opfs::place;
 use crate::fault::storage_error;
-use crate::table::Table;
 
 /// The bytes of one torrent, in runs that do not overlap, by their offset.
 #[derive(Default)]
@@ -24,7 +23,7 @@ impl Blobs {
         let failed = |error: JsValue| storage_error("memory", &error);
         let end = offset + data.len() as u64;
         for (start, length, blob) in self.overlapping(offset, end) {
-            self.runs.remove(start);
+            self.runs.remove(&start);
             if start < offset {
                 let kept = offset - start;
                 self.runs
@@ -78,7 +77,7 @@ impl Blobs {
     }
 
     fn overlapping(&self, offset: u64, end: u64) -> Vec<(u64, u64, Blob)> {
-        let (before, after) = self.runs.split(offset);
+        let (before, after) = self.runs.split(&offset);
         let before = before
             .last()
             .filter(|(start, (length, _))| start + length > offset);

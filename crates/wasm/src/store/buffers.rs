@@ -3,11 +3,10 @@
 //! that was never read back costs nothing to verify. When too much waits, the piece with the most
 //! goes to the store early.
 
+use brackish_core::Table;
 use brackish_wire::PieceHasher;
 use brackish_wire::merkle::Hash;
 use bytes::Bytes;
-
-use crate::table::Table;
 
 /// Most bytes of blocks that wait in memory, over all pieces of one torrent. Sixteen pieces of
 /// 1 MiB; a page on a phone can spare it.
@@ -60,7 +59,7 @@ impl Buffers {
             self.bytes -= replaced.len();
             buffer.bytes -= replaced.len();
         }
-        while let Some(block) = buffer.blocks.get(buffer.hasher.taken()) {
+        while let Some(block) = buffer.blocks.get(&buffer.hasher.taken()) {
             buffer.hasher.update(block);
         }
         hash
@@ -76,12 +75,12 @@ impl Buffers {
             .iter_mut()
             .max_by_key(|(_, buffer)| buffer.bytes)?;
         self.bytes -= std::mem::take(&mut buffer.bytes);
-        Some((piece, runs(std::mem::take(&mut buffer.blocks))))
+        Some((*piece, runs(std::mem::take(&mut buffer.blocks))))
     }
 
     /// Everything of a piece that waits, to be written, and the hash as far as it goes, if it was begun.
     pub fn finish(&mut self, piece: u32) -> (Vec<Run>, Option<PieceHasher>) {
-        let Some(buffer) = self.pieces.remove(piece) else {
+        let Some(buffer) = self.pieces.remove(&piece) else {
             return (Vec::new(), None);
         };
         self.bytes -= buffer.bytes;

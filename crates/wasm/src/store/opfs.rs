@@ -2,7 +2,7 @@
 //! number, read and written by sync access handles. A file of its own matters: a browser may
 //! refuse to read a `File` after a later write, so one that is complete must not be written again.
 
-use brackish_core::StorageError;
+use brackish_core::{StorageError, Table};
 use brackish_wire::metainfo::Info;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -13,7 +13,6 @@ use web_sys::{
 
 use super::spans::spans;
 use crate::fault::{storage_error, thrown};
-use crate::table::Table;
 
 /// Most files of one torrent open at once. Each is a descriptor of the browser's process, of which
 /// it may have as few as 1,024 for everything.
@@ -122,7 +121,7 @@ impl Opfs {
 
     /// Puts what was written on the disk and lets go of every file.
     pub fn close(&mut self) {
-        while let Some(&(file, _)) = self.open.iter().next() {
+        while let Some((&file, _)) = self.open.first() {
             self.release(file);
         }
     }
@@ -133,13 +132,13 @@ impl Opfs {
         create: bool,
     ) -> Result<FileSystemSyncAccessHandle, JsValue> {
         self.uses += 1;
-        if let Some(open) = self.open.get_mut(file) {
+        if let Some(open) = self.open.get_mut(&file) {
             open.last_use = self.uses;
             return Ok(open.handle.clone());
         }
         if self.open.len() >= OPEN_FILES {
             let oldest = self.open.iter().min_by_key(|(_, open)| open.last_use);
-            if let Some(&(oldest, _)) = oldest {
+            if let Some((&oldest, _)) = oldest {
                 self.release(oldest);
             }
         }
@@ -161,7 +160,7 @@ impl Opfs {
     }
 
     fn release(&mut self, file: usize) {
-        if let Some(open) = self.open.remove(file) {
+        if let Some(open) = self.open.remove(&file) {
             // What could not be flushed is found missing when it is hashed after the next opening.
             let _ = open.handle.flush();
             open.handle.close();

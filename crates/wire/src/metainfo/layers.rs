@@ -84,9 +84,11 @@ impl PieceLayers {
             let layer = hashes.get(first..first + file.pieces as usize)?;
             Some((number, layer.into()))
         });
-        Self {
-            layers: layers.collect(),
+        let mut known = Self::default();
+        for (number, layer) in layers {
+            known.layers.insert(number, layer);
         }
+        known
     }
 
     /// Takes a whole layer for all files of that root. The number of a file whose layer it is not, as an error.
@@ -222,7 +224,10 @@ impl PieceLayers {
             let file = v2.files().get(*number)?;
             (!layer.contains(&UNKNOWN)).then_some((file.root, layer))
         });
-        let by_root: BTreeMap<Hash, &Arc<[Hash]>> = complete.collect();
+        let mut by_root: Vec<(Hash, &Arc<[Hash]>)> = complete.collect();
+        by_root.sort_unstable_by_key(|(root, _)| *root);
+        // Files of the same bytes have the same layer.
+        by_root.dedup_by_key(|(root, _)| *root);
         let mut out = vec![b'd'];
         for (root, layer) in by_root {
             out.extend_from_slice(b"32:");

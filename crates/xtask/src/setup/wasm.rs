@@ -58,7 +58,9 @@ impl Toolchain {
                     // `-Z build-std` is unstable, and this compiler is Debian's stable one.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .args([subcommand, "--target", TARGET])
-                    .args(["-Z", "build-std=std,panic_abort"]);
+                    .args(["-Z", "build-std=std,panic_abort"])
+                    // Sorts and number formats of a fifth the size: nothing hot is in them.
+                    .args(["-Z", "build-std-features=optimize_for_size"]);
                 command
             }
         }

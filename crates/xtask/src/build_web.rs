@@ -51,7 +51,7 @@ pub fn cargo(toolchain: wasm::Toolchain, subcommand: &str) -> std::process::Comm
         .arg(target())
         // wasm-bindgen reads from a section which features may be used; wasm-opt strips it later.
         .env("CARGO_PROFILE_WASM_STRIP", "none")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags());
+        .env("CARGO_ENCODED_RUSTFLAGS", flags());
     command
 }
 
@@ -66,14 +66,15 @@ fn compile(toolchain: wasm::Toolchain) -> Result<PathBuf> {
 }
 
 /// Panic messages name source files: these are shortened to what says something on every machine.
+/// Between the flags is what cargo wants there, since a path may have spaces.
 fn flags() -> String {
     let mut flags = format!("--remap-path-prefix={}=brackish", paths::root().display());
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     if let Some(cargo_home) = cargo_home {
         flags.push_str(&format!(
-            " --remap-path-prefix={}=cargo",
+            "\u{1f}--remap-path-prefix={}=cargo",
             cargo_home.display()
         ));
     }

@@ -1,10 +1,11 @@
 //! A program that runs beside this one: asked to end once, and made to if it does not.
 
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+
+use crate::group::{self, Signal};
 
 /// How long it may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -21,9 +22,8 @@ impl Child {
     /// Starts it in a process group of its own: Ctrl-C reaches this program alone, which passes it
     /// on once. A second one would cut short what a clean end has to do.
     pub fn start(name: &str, command: &mut Command) -> Result<Child> {
-        let process = command
+        let process = group::of_its_own(command)
             .stdin(Stdio::null())
-            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         Ok(Child {
@@ -52,7 +52,7 @@ impl Child {
 
     /// Ends it as Ctrl-C would, and returns its exit code if it came to that.
     pub fn end(mut self) -> Option<i32> {
-        self.signal("INT");
+        group::signal(self.process.id(), Signal::Interrupt);
         let asked = Instant::now();
         while asked.elapsed() < GRACE {
             match self.process.try_wait() {
@@ -64,24 +64,12 @@ impl Child {
         println!("{} does not end: killing it", self.name);
         None
     }
-
-    fn signal(&self, name: &str) {
-        // A group that is gone already needs no signal.
-        let _ = Command::new("kill")
-            .args([
-                &format!("-{name}"),
-                "--",
-                &format!("-{}", self.process.id()),
-            ])
-            .stderr(Stdio::null())
-            .status();
-    }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         // The whole group: a browser is many processes.
-        self.signal("KILL");
+        group::signal(self.process.id(), Signal::Kill);
         let _ = self.process.wait();
     }
 }

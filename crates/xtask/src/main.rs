@@ -1,5 +1,6 @@
 //! What a person runs: `cargo xtask demo | test | bench | sim | size | check | build | build-web | setup`.
 
+#[cfg(target_os = "linux")]
 mod bench;
 mod bindgen;
 mod build;
@@ -7,6 +8,7 @@ mod build_web;
 mod check;
 mod child;
 mod demo;
+mod group;
 mod paths;
 mod process;
 mod real_file;
@@ -76,7 +78,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             check::run()?;
         }
         "demo" => return demo::run(rest),
-        "bench" => bench::run(rest)?,
+        "bench" => bench(rest)?,
         "sim" => return simulator::run(rest),
         "test" => return test::run(rest),
         "help" | "--help" | "-h" => print!("{USAGE}"),
@@ -86,6 +88,20 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Swarms in the simulator, or ours beside other people's.
+fn bench(arguments: &[String]) -> Result<()> {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "swarm" => simulator::bench(rest),
+        #[cfg(target_os = "linux")]
+        _ => bench::run(arguments),
+        #[cfg(not(target_os = "linux"))]
+        _ => bail!(
+            "only Linux accounts for processes as these benchmarks need it (/proc): \
+             `cargo xtask bench swarm` runs here too"
+        ),
+    }
 }
 
 fn no_arguments(rest: &[String]) -> Result<()> {

@@ -21,7 +21,7 @@ pub fn cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
         .unwrap_or_else(|| target().join("cache"));
     base.join("brackish")
 }
@@ -38,6 +38,26 @@ pub fn shown(path: &Path) -> String {
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
+        .map(|folder| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
         .find(|candidate| candidate.is_file())
+}
+
+/// Chromium or one of its kin: what `BRACKISH_CHROMIUM` names, or the first on `PATH`.
+pub fn chromium() -> Option<PathBuf> {
+    chosen_program(
+        "BRACKISH_CHROMIUM",
+        &["chromium", "chromium-browser", "google-chrome"],
+    )
+}
+
+/// Firefox: what `BRACKISH_FIREFOX` names, or the first on `PATH`.
+pub fn firefox() -> Option<PathBuf> {
+    chosen_program("BRACKISH_FIREFOX", &["firefox-esr", "firefox"])
+}
+
+fn chosen_program(variable: &str, names: &[&str]) -> Option<PathBuf> {
+    match std::env::var_os(variable) {
+        Some(path) => Some(PathBuf::from(path)).filter(|path| path.is_file()),
+        None => names.iter().find_map(|name| find_program(name)),
+    }
 }

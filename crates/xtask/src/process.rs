@@ -87,7 +87,8 @@ pub fn without_cargo_variables(command: &mut Command) {
 
 /// `npm` in a folder of the checkout.
 pub fn npm(folder: &Path) -> Command {
-    let mut command = Command::new("npm");
+    // On Windows it is a script, which is not found without its extension.
+    let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     command.current_dir(folder);
     command
 }

@@ -2,12 +2,13 @@
 //! say passed and failed, and ends it with all that it started when it takes too long.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+
+use crate::group::{self, Signal};
 
 /// How long a stage has between being asked to end and being made to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -46,10 +47,9 @@ impl Counts {
 /// Runs a program whose output tells how many tests passed, and returns those counts. A program that
 /// fails without counting a failure counts as one.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Counts> {
-    let mut child = command
+    let mut child = group::of_its_own(command)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .process_group(0)
         .spawn()
         .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
     set_running(Some(child.id()));
@@ -79,9 +79,9 @@ pub fn end_on_interrupt() -> Result<()> {
     ctrlc::set_handler(|| {
         let running = RUNNING.lock().map(|group| *group).unwrap_or(None);
         if let Some(group) = running {
-            signal("TERM", group);
+            group::signal(group, Signal::Terminate);
             std::thread::sleep(Duration::from_secs(1));
-            signal("KILL", group);
+            group::signal(group, Signal::Kill);
         }
         std::process::exit(130);
     })
@@ -95,29 +95,20 @@ fn wait(child: &mut Child, limit: Duration) -> Result<bool> {
     loop {
         if let Some(status) = child.try_wait()? {
             // Whatever it left running would hold the output's pipe, and ports.
-            signal("KILL", child.id());
+            group::signal(child.id(), Signal::Kill);
             return Ok(status.success() && asked.is_none());
         }
         match asked {
             None if started.elapsed() > limit => {
                 println!("    not done after {} s: ending it", limit.as_secs());
-                signal("TERM", child.id());
+                group::signal(child.id(), Signal::Terminate);
                 asked = Some(Instant::now());
             }
-            Some(since) if since.elapsed() > GRACE => signal("KILL", child.id()),
+            Some(since) if since.elapsed() > GRACE => group::signal(child.id(), Signal::Kill),
             _ => {}
         }
         std::thread::sleep(POLL);
     }
-}
-
-/// Signals a whole process group; one that is gone already is no error.
-fn signal(name: &str, group: u32) {
-    let _ = Command::new("kill")
-        .args([&format!("-{name}"), "--", &format!("-{group}")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
 }
 
 fn set_running(group: Option<u32>) {
@@ -160,10 +151,7 @@ fn number_before(text: &str, word: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-    use std::time::Duration;
-
-    use super::{Counts, counts_of, run};
+    use super::{Counts, counts_of};
 
     #[test]
     fn cargo_s_and_node_s_summaries_are_counted_and_other_lines_are_not() {
@@ -192,6 +180,14 @@ mod tests {
         );
         assert_eq!(counts_of("pass 4 things on"), Counts::default());
     }
+}
+
+#[cfg(all(test, unix))]
+mod shell_tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::{Counts, run};
 
     #[test]
     fn a_program_that_fails_before_it_counts_is_one_failure() {

@@ -24,18 +24,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::{build, setup, simulator};
+use crate::{build, setup};
 use options::{Options, Suite};
 use report::Report;
 
-/// `cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]`, or `bench swarm ...`.
+/// `cargo xtask bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]`.
 pub fn run(arguments: &[String]) -> Result<()> {
-    if let Some(("swarm", rest)) = arguments
-        .split_first()
-        .map(|(word, rest)| (word.as_str(), rest))
-    {
-        return simulator::bench(rest);
-    }
     let options = Options::parse(arguments)?;
     interrupt::tidy_up_on_interrupt()?;
     for piece in ["python", "tests", "bench"] {

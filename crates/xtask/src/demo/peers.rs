@@ -86,8 +86,7 @@ impl TcpClient {
 
 /// A headless page that downloads and seeds on; none without a browser.
 pub fn seeding_page(port: u16) -> Result<Option<Child>> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let Some(browser) = names.into_iter().find_map(paths::find_program) else {
+    let Some(browser) = paths::chromium() else {
         return Ok(None);
     };
     let profile = fresh_folder("profile")?;

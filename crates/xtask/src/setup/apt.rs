@@ -1,6 +1,6 @@
 //! Debian packages: installed when this is Debian and we are root, otherwise named for the reader.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -14,6 +14,18 @@ pub fn ensure_programs(programs: &[(&str, &str)]) -> Result<()> {
     for (program, package) in programs {
         match paths::find_program(program) {
             Some(path) => present(program, &path.display().to_string()),
+            None => missing.push(*package),
+        }
+    }
+    install(&missing)
+}
+
+/// Installs each Debian package whose program was not found.
+pub fn ensure_found(found: &[(&str, Option<PathBuf>)]) -> Result<()> {
+    let mut missing = Vec::new();
+    for (package, path) in found {
+        match path {
+            Some(path) => present(package, &path.display().to_string()),
             None => missing.push(*package),
         }
     }

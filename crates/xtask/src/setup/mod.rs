@@ -6,7 +6,7 @@ pub mod python;
 pub mod tools;
 pub mod wasm;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 pub use self::apt::is_root;
 
@@ -48,7 +48,13 @@ pub fn ensure(piece: &str) -> Result<()> {
         }
         "web" => node::ensure_web()?,
         "browsers" => {
-            apt::ensure_programs(&[("chromium", "chromium"), ("firefox-esr", "firefox-esr")])?;
+            apt::ensure_found(&[
+                ("chromium", paths::chromium()),
+                ("firefox-esr", paths::firefox()),
+            ])
+            .context(
+                "BRACKISH_CHROMIUM and BRACKISH_FIREFOX may name browsers that are elsewhere",
+            )?;
         }
         "clients" => apt::ensure_programs(&[
             ("aria2c", "aria2"),

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
+//! Ctrl-C and SIGTERM, or what the system has in place of them: the first asks for a clean end, the second ends at once.
 
 use tokio::sync::watch;
 
@@ -45,7 +45,20 @@ async fn signal() {
     }
 }
 
-#[cfg(not(unix))]
+/// Besides Ctrl-C: Ctrl-Break, the window closed, the system going down. The system gives five seconds then.
+#[cfg(windows)]
 async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+    use tokio::signal::windows::{ctrl_break, ctrl_close, ctrl_shutdown};
+    let (Ok(mut stop), Ok(mut close), Ok(mut shutdown)) =
+        (ctrl_break(), ctrl_close(), ctrl_shutdown())
+    else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = stop.recv() => {}
+        _ = close.recv() => {}
+        _ = shutdown.recv() => {}
+    }
 }

@@ -70,7 +70,7 @@ fn the_torrent_names_trackers_by_the_address_that_the_client_used() {
     let other = torrent("other:1");
     assert_eq!(one["info_hash"], other["info_hash"]);
     assert_eq!(one["info_hash"], ready["info_hash"]);
-    assert_eq!(running.terminate(), Some(0));
+    running.end();
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn nothing_but_the_page_and_the_torrent_is_served() {
     let (head, _) = get(&address, "/", "Host: x\r\nAccept: text/html\r\n");
     // With the web app or, where it was not built, the page that says so.
     assert!(head.contains("content-type: text/"), "{head}");
-    assert_eq!(running.terminate(), Some(0));
+    running.end();
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn the_link_of_the_page_is_enough_to_download_and_then_to_seed() {
         fs::read(folder.path().join("again/set/a.bin")).expect("read") == content,
         "over WebRTC"
     );
-    assert_eq!(running.terminate(), Some(0));
+    running.end();
 
     run(folder.path(), &["create", "set"]);
     let (seed, seed_ready) = Running::start(
@@ -141,7 +141,7 @@ fn the_link_of_the_page_is_enough_to_download_and_then_to_seed() {
     );
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(fs::read(folder.path().join("third/set/a.bin")).expect("read") == content);
-    assert_eq!(seed.terminate(), Some(0));
+    seed.end();
 }
 
 #[test]

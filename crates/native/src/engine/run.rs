@@ -39,9 +39,10 @@ const EVENT_INTERVAL: u32 = 16;
 /// waits is only what comes while they are off the processor, and all of it is memory.
 const STORE_BUDGET: usize = 8 << 20;
 
-/// Descriptors that the process is allowed, where the system lets it.
+/// Descriptors that the process is allowed, where the system lets it; the second is what every macOS does
+/// (`OPEN_MAX`), some of which refuse more although they name no maximum.
 #[cfg(unix)]
-const DESCRIPTORS: u64 = 16384;
+const DESCRIPTORS: [u64; 2] = [16384, 10240];
 
 /// What the thread starts from.
 pub(super) struct Setup {
@@ -88,15 +89,16 @@ fn raise_descriptor_limit() {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
-        let wanted = limit
-            .maximum
-            .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
-        if limit.current.is_some_and(|current| current < wanted) {
+        for most in DESCRIPTORS {
+            let wanted = limit.maximum.map_or(most, |maximum| maximum.min(most));
             let raised = Rlimit {
                 current: Some(wanted),
                 maximum: limit.maximum,
             };
-            let _ = setrlimit(Resource::Nofile, raised);
+            let enough = limit.current.is_none_or(|current| current >= wanted);
+            if enough || setrlimit(Resource::Nofile, raised).is_ok() {
+                break;
+            }
         }
     }
 }

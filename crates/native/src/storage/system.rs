@@ -95,6 +95,10 @@ pub(crate) fn write_vectored_at(
 
 /// What came of a read that does not wait.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only Linux reads what is in memory alone")
+)]
 pub(crate) enum Immediate {
     /// The buffer is full.
     Done,

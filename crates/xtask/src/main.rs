@@ -30,7 +30,7 @@ usage: cargo xtask <command>
   test [--fast]                      everything: check, native, wasm, simulator, browser, interop
   bench [native|browser|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
-  bench swarm [sizes|popularity|growth|streams|churn|selfish]... [--peers N]... [--size MiB] [--seed S]
+  bench swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [--peers N]... [--size MiB] [--seed S]
                                      swarms in the simulator against the fluid bound
   sim [--seeds N] [--seed S] [calm|wild]
                                      random scenarios in the simulator

@@ -50,6 +50,16 @@ pub struct Line<'a> {
     pub points: Vec<(f64, f64)>,
 }
 
+impl<'a> Line<'a> {
+    /// A line with a point for each of what was measured.
+    pub fn through<T>(name: &'a str, measured: &[T], point: impl Fn(&T) -> (f64, f64)) -> Self {
+        Self {
+            name,
+            points: measured.iter().map(point).collect(),
+        }
+    }
+}
+
 impl<'a> Axis<'a> {
     pub fn linear(label: &'a str, from: f64) -> Self {
         Self {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use brackish_sim::{Failure, Fault, Kind, Leave, NodeReport, Report, Scenario, homogeneous};
-use brackish_wire::metainfo::default_piece_length;
+use brackish_sim::{Failure, Fault, Leave, NodeReport, Report, Scenario};
 
+use crate::case::Links;
 use crate::chart::{Axis, Chart, Drawing, Line};
 use crate::options::Options;
 use crate::play::in_parallel;
@@ -35,16 +35,12 @@ struct Played {
 pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
     let played = in_parallel(&SHARES, |share| play(*share, options))?;
     print(&played);
-    let line = |name, rank: fn(usize) -> usize| Line {
-        name,
-        points: played
-            .iter()
-            .map(|played| {
-                let times = played.report.times();
-                let time = times.get(rank(times.len())).copied().unwrap_or_default();
-                (played.share as f64, time.as_secs_f64())
-            })
-            .collect(),
+    let line = |name, rank: fn(usize) -> usize| {
+        Line::through(name, &played, |played| {
+            let times = played.report.times();
+            let time = times.get(rank(times.len())).copied().unwrap_or_default();
+            (played.share as f64, time.as_secs_f64())
+        })
     };
     let chart = Chart {
         title: "Peers that come, leave, crash and return",
@@ -64,9 +60,7 @@ fn play(share: u64, options: &Options) -> Result<Played, Failure> {
 }
 
 fn scenario(share: u64, options: &Options) -> Scenario {
-    let total = options.total();
-    let piece = default_piece_length(total).max(crate::case::MIN_PIECE);
-    let mut scenario = homogeneous(options.seed, PEERS, total, piece, Kind::Page);
+    let mut scenario = options.case(Links::Equal, PEERS).scenario();
     let mut rng = fastrand::Rng::with_seed(options.seed ^ 0x6368_7572_6e00);
     let mut within = |time: Duration| Duration::from_micros(rng.u64(..time.as_micros() as u64));
     for index in 1..=PEERS {

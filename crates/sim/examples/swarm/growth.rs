@@ -18,28 +18,23 @@ pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
     for pair in outcomes.windows(2) {
         let added = pair[1].case.peers as f64 - pair[0].case.peers as f64;
         let copies = pair[1].report.origin_copies - pair[0].report.origin_copies;
-        let finished = |outcome: &Outcome| outcome.report.finished.as_secs_f64();
         println!(
             "| {} | {} | {:.1} | {:.1} |",
             pair[0].case.peers,
             pair[1].case.peers,
             copies * (pair[0].case.total >> 10) as f64 / added,
-            finished(&pair[1]) - finished(&pair[0]),
+            pair[1].seconds() - pair[0].seconds(),
         );
     }
-    let line = |name, of: fn(&Outcome) -> f64| Line {
-        name,
-        points: outcomes
-            .iter()
-            .map(|outcome| (outcome.case.peers as f64, of(outcome)))
-            .collect(),
+    let line = |name, of: fn(&Outcome) -> f64| {
+        Line::through(name, &outcomes, |o| (o.case.peers as f64, of(o)))
     };
     let chart = Chart {
         title: "A swarm of pages that grows",
         x: Axis::logarithmic("peers that begin with nothing"),
         y: Axis::linear("seconds", 0.0),
         lines: vec![
-            line("last peer", |outcome| outcome.report.finished.as_secs_f64()),
+            line("last peer", Outcome::seconds),
             line("median peer", |outcome| {
                 outcome.median_ratio() * outcome.bound.as_secs_f64()
             }),

@@ -8,6 +8,7 @@ mod case;
 mod chart;
 mod churn;
 mod growth;
+mod liars;
 mod options;
 mod play;
 mod popularity;
@@ -44,6 +45,7 @@ fn run(options: &Options) -> Result<(), String> {
             Part::Streams => streams::run(options)?,
             Part::Churn => churn::run(options)?,
             Part::Selfish => selfish::run(options)?,
+            Part::Liars => liars::run(options)?,
         };
         for (name, chart) in charts {
             if let Some(folder) = &options.draw {

@@ -16,7 +16,7 @@ const SIZE: u64 = 64;
 /// MiB of the file that a growing swarm shares, in 128 pieces: small, so that 10,000 take minutes.
 const GROWING_SIZE: u64 = 16;
 
-const USAGE: &str = "usage: swarm [sizes|popularity|growth|streams|churn|selfish]... [watch LINKS] \
+const USAGE: &str = "usage: swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [watch LINKS] \
                      [--peers N]... [--size MiB] [--seeds N] [--seed S] [--draw FOLDER]; \
                      LINKS: equal, tcp, mixed";
 
@@ -35,6 +35,8 @@ pub enum Part {
     Churn,
     /// Those who give nothing.
     Selfish,
+    /// Those who corrupt what they serve.
+    Liars,
 }
 
 pub struct Options {
@@ -48,13 +50,14 @@ pub struct Options {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 6] = [
+    const ALL: [(&str, Self); 7] = [
         ("sizes", Self::Sizes),
         ("popularity", Self::Popularity),
         ("growth", Self::Growth),
         ("streams", Self::Streams),
         ("churn", Self::Churn),
         ("selfish", Self::Selfish),
+        ("liars", Self::Liars),
     ];
 
     fn named(name: &str) -> Option<Self> {
@@ -126,14 +129,19 @@ impl Options {
     /// The same in a growing swarm.
     pub fn growing_case(&self, links: Links, peers: usize) -> Case {
         Case {
-            total: self.size.unwrap_or(GROWING_SIZE) << 20,
+            total: self.size_or(GROWING_SIZE) << 20,
             ..self.case(links, peers)
         }
     }
 
     /// Bytes of the file.
     pub fn total(&self) -> u64 {
-        self.size.unwrap_or(SIZE) << 20
+        self.size_or(SIZE) << 20
+    }
+
+    /// MiB of the file where it has `usual` unless told.
+    pub fn size_or(&self, usual: u64) -> u64 {
+        self.size.unwrap_or(usual)
     }
 
     fn peers_or(&self, usual: &[usize]) -> Vec<usize> {

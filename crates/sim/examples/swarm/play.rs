@@ -21,9 +21,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Time to the last peer.
+    pub fn seconds(&self) -> f64 {
+        self.report.finished.as_secs_f64()
+    }
+
     /// Time to the last peer, as a multiple of the bound.
     pub fn ratio(&self) -> f64 {
-        self.report.finished.as_secs_f64() / self.bound.as_secs_f64()
+        self.seconds() / self.bound.as_secs_f64()
     }
 
     /// The same to the peer in the middle.

@@ -25,24 +25,20 @@ pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
             outcome.case.seeds,
             outcome.case.peers,
             outcome.bound.as_secs_f64(),
-            outcome.report.finished.as_secs_f64(),
+            outcome.seconds(),
             outcome.ratio(),
             outcome.report.origin_copies,
         );
     }
-    let line = |name, of: fn(&Outcome) -> f64| Line {
-        name,
-        points: outcomes
-            .iter()
-            .map(|outcome| (outcome.case.seeds as f64, of(outcome)))
-            .collect(),
+    let line = |name, of: fn(&Outcome) -> f64| {
+        Line::through(name, &outcomes, |o| (o.case.seeds as f64, of(o)))
     };
     let chart = Chart {
         title: "Unpopular to popular: one file, 100 peers",
         x: Axis::logarithmic("seeds"),
         y: Axis::linear("seconds to the last peer", 0.0),
         lines: vec![
-            line("measured", |outcome| outcome.report.finished.as_secs_f64()),
+            line("measured", Outcome::seconds),
             line("bound", |outcome| outcome.bound.as_secs_f64()),
         ],
     };

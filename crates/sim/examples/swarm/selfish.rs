@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use brackish_sim::{Behaviour, Failure, Kind, Report, World, homogeneous};
-use brackish_wire::metainfo::default_piece_length;
+use brackish_sim::{Behaviour, Failure, Report, World};
 
+use crate::case::Links;
 use crate::chart::Drawing;
 use crate::options::Options;
 use crate::play::in_parallel;
@@ -51,9 +51,7 @@ pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
 }
 
 fn play(share: usize, options: &Options) -> Result<Played, Failure> {
-    let total = options.total();
-    let piece = default_piece_length(total).max(crate::case::MIN_PIECE);
-    let mut scenario = homogeneous(options.seed, PEERS, total, piece, Kind::Page);
+    let mut scenario = options.case(Links::Equal, PEERS).scenario();
     for index in 1..=PEERS {
         if index * 37 % 100 < share {
             scenario.nodes[index].behaviour = Behaviour::FreeRiding;

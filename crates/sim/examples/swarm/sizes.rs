@@ -56,7 +56,7 @@ pub fn print(outcomes: &[Outcome]) {
             case.peers,
             case.total >> 20,
             outcome.bound.as_secs_f64(),
-            report.finished.as_secs_f64(),
+            outcome.seconds(),
             outcome.ratio(),
             outcome.median_ratio(),
             report.origin_copies,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use brackish_sim::{Failure, Kind, NodeIndex, Scenario, Viewer, Viewing, World, homogeneous};
-use brackish_wire::metainfo::default_piece_length;
+use brackish_sim::{Failure, NodeIndex, Scenario, Viewer, Viewing, World};
 
+use crate::case::Links;
 use crate::chart::{Axis, Chart, Drawing, Line};
 use crate::options::Options;
 use crate::play::in_parallel;
@@ -55,10 +55,8 @@ impl Scene {
     }
 
     fn scenario(self, options: &Options) -> Scenario {
-        let total = options.total();
         let peers = if self == Self::Alone { 1 } else { PEERS };
-        let piece = default_piece_length(total).max(crate::case::MIN_PIECE);
-        let mut scenario = homogeneous(options.seed, peers, total, piece, Kind::Page);
+        let mut scenario = options.case(Links::Equal, peers).scenario();
         if self == Self::Late {
             scenario.nodes[peers].joins = LATE;
         }

@@ -25,6 +25,7 @@ mod hashing;
 mod mse;
 mod node;
 mod outline;
+mod reach;
 mod rtc;
 pub mod source;
 mod storage;

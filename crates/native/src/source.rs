@@ -9,6 +9,7 @@ use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{Metainfo, MetainfoError};
 use tokio::io::AsyncReadExt;
 
+use crate::reach::Reach;
 use crate::trackers::http;
 
 /// Most bytes of a `.torrent`: the hashes of the most pieces that a torrent may have are 80 MiB.
@@ -119,7 +120,7 @@ async fn fetch(url: &str) -> Result<Vec<u8>, SourceError> {
         url: url.to_owned(),
         reason,
     };
-    match tokio::time::timeout(FETCH_TIMEOUT, http::get(url, MAX_TORRENT)).await {
+    match tokio::time::timeout(FETCH_TIMEOUT, http::get(url, MAX_TORRENT, Reach::Anywhere)).await {
         Err(_) => Err(fail("no answer in time".to_owned())),
         Ok(Err(http::HttpError::TooLarge { limit })) => Err(SourceError::TooLarge {
             place: url.to_owned(),

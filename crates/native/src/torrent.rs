@@ -14,9 +14,9 @@ use brackish_wire::{Bitfield, InfoHash};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::engine::{Choice, Command, EngineHandle, Registered};
+use crate::reach::Trusted;
 use crate::source::Source;
 use crate::storage::map::Place;
-use crate::web_seeds::Trusted;
 
 /// A torrent to take part in, and where its files are.
 #[derive(Clone, Debug)]
@@ -33,7 +33,9 @@ pub struct Add {
     pub super_seed: bool,
     /// TCP peers to try at once, besides those that the source names.
     pub peers: Vec<SocketAddr>,
-    /// Announce URLs besides those of the source.
+    /// Announce URLs besides those of the source. They may lead anywhere; what the source alone
+    /// names leads into the local network only to the server that it was loaded from, or if it is an
+    /// announce by its path (`/announce`, or `/` for a WebSocket).
     pub extra_trackers: Vec<String>,
     /// Web seeds besides those of the source. Their servers may be in the local network; what the
     /// source alone names may not be, but for the server that it was loaded from.
@@ -138,6 +140,8 @@ impl Torrent {
                 )
             }
         };
+        let named = add.extra_trackers.iter().chain(&add.loaded_from);
+        let trusted_trackers = Trusted::new(named.map(String::as_str));
         trackers.extend(add.extra_trackers.into_iter().map(|url| vec![url]));
         let own = add.extra_web_seeds.iter().chain(&add.loaded_from);
         let trusted = Trusted::new(own.map(String::as_str));
@@ -157,6 +161,7 @@ impl Torrent {
             add: Box::new(session),
             place: add.place,
             trusted,
+            trusted_trackers,
             reply,
         };
         engine.send(command).await.map_err(|_| AddError::Stopped)?;

@@ -32,6 +32,7 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
     let mut add = Add::new(source, &args.directory);
     add.peers = named_peers;
     add.extra_trackers = args.peers.trackers;
+    add.loaded_from = Some(args.source);
     add.super_seed = args.super_seed;
     let torrent = node.add(add).await?;
     let mut view = LiveView::new(mode, &name);

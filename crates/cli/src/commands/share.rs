@@ -97,7 +97,8 @@ async fn add(
     named_peers: Vec<SocketAddr>,
 ) -> Result<Torrent, Failure> {
     let own = addresses::own(listening);
-    let mut trackers = Vec::new();
+    // The torrent names those as well, but that they were asked for is known only so.
+    let mut trackers = args.peers.trackers.clone();
     if !args.peers.no_webrtc {
         trackers.push(format!("ws://{own}/announce"));
     }

@@ -30,9 +30,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::config::NodeConfig;
 use crate::node::NodeError;
+use crate::reach::Trusted;
 use crate::rtc::ice::IceServers;
 use crate::storage::map::Place;
-use crate::web_seeds::Trusted;
 
 /// Most commands that wait for the engine. Who sends more waits.
 const MAX_COMMANDS: usize = 64;
@@ -42,7 +42,10 @@ pub(crate) enum Command {
     Add {
         add: Box<AddTorrent>,
         place: Place,
+        /// Whose web seeds may be in the local network.
         trusted: Trusted,
+        /// Whose trackers may be, whatever their path.
+        trusted_trackers: Trusted,
         reply: oneshot::Sender<Result<Registered, AddTorrentError>>,
     },
     Remove {

@@ -187,6 +187,7 @@ impl Driver {
         };
         let (sender, outgoing) = mpsc::channel(websocket::MAX_WAITING);
         self.sockets.insert(socket, sender);
+        let trusted = self.torrents.trusted_trackers();
         self.farewells += 1;
         spawn_local(async move {
             let tell = |event: SocketEvent<'_>| {
@@ -195,7 +196,7 @@ impl Driver {
                     SocketEvent::Message(text) => Input::SocketMessage { socket, text },
                 });
             };
-            let reason = websocket::run(&url, outgoing, tell).await;
+            let reason = websocket::run(&url, &trusted, outgoing, tell).await;
             let mut driver = driver.borrow_mut();
             driver.sockets.remove(&socket);
             driver.farewells -= 1;
@@ -225,10 +226,11 @@ impl Driver {
             return;
         };
         let announcer = self.announcer.clone();
+        let trusted = self.torrents.trusted_trackers();
         self.farewells += 1;
         spawn_local(async move {
             let result = announcer
-                .announce(&url, &request, tracker_id.as_deref())
+                .announce(&url, &request, tracker_id.as_deref(), &trusted)
                 .await;
             let mut driver = driver.borrow_mut();
             driver.farewells -= 1;

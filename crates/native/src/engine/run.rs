@@ -215,6 +215,7 @@ impl Driver {
                 add,
                 place,
                 trusted,
+                trusted_trackers,
                 reply,
             } => {
                 let info = match &add.source {
@@ -223,8 +224,10 @@ impl Driver {
                 };
                 let added = self.session.add_torrent(*add, now);
                 // Before the session is settled: it may want the store at once.
-                let added =
-                    added.map(|torrent| self.torrents.register(torrent, place, trusted, info));
+                let added = added.map(|torrent| {
+                    let torrents = &mut self.torrents;
+                    torrents.register(torrent, place, trusted, trusted_trackers, info)
+                });
                 let _ = reply.send(added);
             }
             Command::Remove { torrent, done } => {

@@ -8,9 +8,9 @@ use brackish_wire::metainfo::Info;
 use tokio::sync::{broadcast, watch};
 
 use super::Registered;
+use crate::reach::Trusted;
 use crate::storage::Files;
 use crate::storage::map::Place;
-use crate::web_seeds::Trusted;
 
 /// Events kept for a receiver that falls behind. Verified pieces come fastest, a few hundred a
 /// second.
@@ -26,6 +26,7 @@ pub(super) struct Entry {
     pub(super) place: Place,
     /// The web seeds of it that may be in the local network.
     pub(super) trusted: Arc<Trusted>,
+    trusted_trackers: Trusted,
     /// Its store, while it is open.
     pub(super) files: Option<Arc<Files>>,
     stats: watch::Sender<TorrentStats>,
@@ -41,11 +42,13 @@ impl Torrents {
         torrent: TorrentId,
         place: Place,
         trusted: Trusted,
+        trusted_trackers: Trusted,
         info: Option<Arc<Info>>,
     ) -> Registered {
         let entry = Entry {
             place,
             trusted: Arc::new(trusted),
+            trusted_trackers,
             files: None,
             stats: watch::Sender::new(no_stats()),
             info: watch::Sender::new(info),
@@ -75,6 +78,12 @@ impl Torrents {
 
     pub(super) fn get_mut(&mut self, torrent: TorrentId) -> Option<&mut Entry> {
         self.all.get_mut(&torrent)
+    }
+
+    /// The servers of which trackers may be in the local network. They are those of all torrents, as
+    /// torrents share the sockets to their trackers.
+    pub(super) fn trusted_trackers(&self) -> Trusted {
+        Trusted::all(self.all.values().map(|entry| &entry.trusted_trackers))
     }
 
     /// The store of a torrent, while it is open.

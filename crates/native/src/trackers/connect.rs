@@ -19,12 +19,6 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Connects to `host`, by TLS if `secure`.
-pub(crate) async fn connect(host: &str, port: u16, secure: bool) -> io::Result<Box<dyn Stream>> {
-    let addresses = look_up(host, port).await?;
-    connect_to(&addresses, host, secure).await
-}
-
 /// The addresses of `host`; at least one.
 pub(crate) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let bare = bare(host);
@@ -38,7 +32,7 @@ pub(crate) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>
     }
 }
 
-/// Connects to one of the addresses of `host`, which are tried in turn.
+/// Connects to one of the addresses of `host`, which are tried in turn; by TLS if `secure`.
 pub(crate) async fn connect_to(
     addresses: &[SocketAddr],
     host: &str,

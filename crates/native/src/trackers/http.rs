@@ -11,8 +11,9 @@ use hyper::http::uri::{Parts, Scheme};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 
-use super::connect::connect;
+use super::connect::{connect_to, look_up};
 use super::in_words;
+use crate::reach::{Inside, Reach};
 
 /// Most redirects followed.
 const MAX_REDIRECTS: usize = 5;
@@ -31,6 +32,8 @@ pub(crate) enum HttpError {
     Url,
     #[error("{}", in_words(.0))]
     Connect(#[from] io::Error),
+    #[error(transparent)]
+    Inside(#[from] Inside),
     #[error("not an HTTP answer: {0}")]
     Http(#[from] hyper::Error),
     #[error("the answer is larger than {limit} bytes")]
@@ -42,11 +45,11 @@ pub(crate) enum HttpError {
 }
 
 /// Fetches a URL; the body may have at most `limit` bytes. Takes as long as the server does: the
-/// caller sets the time-out.
-pub(crate) async fn get(url: &str, limit: usize) -> Result<Answer, HttpError> {
+/// caller sets the time-out. `reach` holds for redirects too.
+pub(crate) async fn get(url: &str, limit: usize, reach: Reach<'_>) -> Result<Answer, HttpError> {
     let mut uri: Uri = url.parse().map_err(|_| HttpError::Url)?;
     for _ in 0..=MAX_REDIRECTS {
-        match get_once(&uri, limit).await? {
+        match get_once(&uri, limit, reach).await? {
             Outcome::Answer(answer) => return Ok(answer),
             Outcome::Redirect(to) => uri = to,
         }
@@ -59,7 +62,7 @@ enum Outcome {
     Redirect(Uri),
 }
 
-async fn get_once(uri: &Uri, limit: usize) -> Result<Outcome, HttpError> {
+async fn get_once(uri: &Uri, limit: usize, reach: Reach<'_>) -> Result<Outcome, HttpError> {
     let secure = match uri.scheme_str() {
         Some("http") => false,
         Some("https") => true,
@@ -67,7 +70,9 @@ async fn get_once(uri: &Uri, limit: usize) -> Result<Outcome, HttpError> {
     };
     let host = uri.host().ok_or(HttpError::Url)?;
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = connect(host, port, secure).await?;
+    let addresses = look_up(host, port).await?;
+    let addresses = reach.limit(uri, port, addresses)?;
+    let stream = connect_to(&addresses, host, secure).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let shown_host = match uri.port_u16() {

@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 
 use udp::UdpTrackers;
 
+use crate::reach::{Reach, Trusted};
+
 /// Longest time that an announce takes: a tracker that is slower is as good as dead to a swarm.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -39,12 +41,15 @@ impl Announcer {
         }
     }
 
-    /// Announces, and says in words what went wrong if it does.
+    /// Announces, and says in words what went wrong if it does. `trusted` are servers that may be
+    /// anywhere. Datagrams may go anywhere too: nothing that a torrent chose is in them before the
+    /// other end has answered as a tracker.
     pub(crate) async fn announce(
         &self,
         url: &str,
         request: &AnnounceRequest,
         tracker_id: Option<&[u8]>,
+        trusted: &Trusted,
     ) -> Result<AnnounceResponse, String> {
         let _slot = self
             .slots
@@ -55,7 +60,7 @@ impl Announcer {
             if url.starts_with("udp:") {
                 self.udp.announce(url, request).await
             } else {
-                announce_by_http(url, request, tracker_id).await
+                announce_by_http(url, request, tracker_id, trusted).await
             }
         };
         match tokio::time::timeout(TIMEOUT, announce).await {
@@ -69,10 +74,11 @@ async fn announce_by_http(
     url: &str,
     request: &AnnounceRequest,
     tracker_id: Option<&[u8]>,
+    trusted: &Trusted,
 ) -> Result<AnnounceResponse, String> {
     let url = brackish_wire::tracker::http::announce_url(url, request, tracker_id)
         .map_err(|error| error.to_string())?;
-    let answer = http::get(&url, MAX_ANSWER)
+    let answer = http::get(&url, MAX_ANSWER, Reach::Announce(trusted))
         .await
         .map_err(|error| error.to_string())?;
     brackish_wire::tracker::http::parse_announce_response(&answer.body).map_err(

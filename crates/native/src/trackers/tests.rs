@@ -77,11 +77,11 @@ fn an_http_announce_brings_the_peers_of_the_swarm() {
         let announcer = Announcer::new();
         let url = format!("http://{tracker}/announce");
         announcer
-            .announce(&url, &request(1, 0), None)
+            .announce(&url, &request(1, 0), None, &Trusted::default())
             .await
             .unwrap();
         let response = announcer
-            .announce(&url, &request(2, 10), None)
+            .announce(&url, &request(2, 10), None, &Trusted::default())
             .await
             .unwrap();
         assert_eq!(response.peers.len(), 1);
@@ -116,13 +116,23 @@ fn an_http_tracker_that_misbehaves_is_described_in_words() {
         for (answer, expected) in cases {
             let address = scripted(vec![answer.to_vec()]).await;
             let result = announcer
-                .announce(&format!("http://{address}/announce"), &request(1, 1), None)
+                .announce(
+                    &format!("http://{address}/announce"),
+                    &request(1, 1),
+                    None,
+                    &Trusted::default(),
+                )
                 .await;
             let reason = result.unwrap_err();
             assert!(reason.contains(expected), "{reason:?} says {expected:?}");
         }
         let reason = announcer
-            .announce("http://no-such-host.invalid/announce", &request(1, 1), None)
+            .announce(
+                "http://no-such-host.invalid/announce",
+                &request(1, 1),
+                None,
+                &Trusted::default(),
+            )
             .await
             .unwrap_err();
         assert!(reason.contains("no-such-host.invalid"), "{reason}");
@@ -144,7 +154,7 @@ fn redirects_are_followed_but_not_for_ever() {
         ])
         .await;
         assert_eq!(
-            http::get(&format!("http://{first}/"), 100)
+            http::get(&format!("http://{first}/"), 100, Reach::Anywhere)
                 .await
                 .unwrap()
                 .body,
@@ -155,7 +165,7 @@ fn redirects_are_followed_but_not_for_ever() {
         )
         .await;
         assert!(matches!(
-            http::get(&format!("http://{round}/"), 100).await,
+            http::get(&format!("http://{round}/"), 100, Reach::Anywhere).await,
             Err(http::HttpError::Redirects)
         ));
     });
@@ -220,7 +230,7 @@ fn a_udp_connection_id_is_used_again() {
         let url = format!("udp://{tracker}/announce?key=1");
         for _ in 0..2 {
             let response = announcer
-                .announce(&url, &request(1, 1), None)
+                .announce(&url, &request(1, 1), None, &Trusted::default())
                 .await
                 .unwrap();
             assert_eq!(
@@ -237,7 +247,7 @@ fn a_udp_connection_id_is_used_again() {
         }
         assert_eq!(
             announcer
-                .announce(&url, &request(1, 666), None)
+                .announce(&url, &request(1, 666), None, &Trusted::default())
                 .await
                 .unwrap_err(),
             "go away"
@@ -251,7 +261,12 @@ fn a_lost_datagram_is_sent_again() {
         let (tracker, mut got) = udp_tracker(1).await;
         let announcer = Announcer::new();
         announcer
-            .announce(&format!("udp://{tracker}"), &request(1, 1), None)
+            .announce(
+                &format!("udp://{tracker}"),
+                &request(1, 1),
+                None,
+                &Trusted::default(),
+            )
             .await
             .unwrap();
         let mut connects = 0;
@@ -273,8 +288,9 @@ fn a_websocket_carries_an_announce_and_its_answer() {
         outgoing.send(announce.unwrap().to_json()).await.unwrap();
         let mut opened = false;
         let mut outgoing = Some(outgoing);
-        let url = format!("ws://{tracker}/any");
-        let end = websocket::run(&url, waiting, |event| match event {
+        let url = format!("ws://{tracker}/announce");
+        let nobody = Trusted::default();
+        let end = websocket::run(&url, &nobody, waiting, |event| match event {
             SocketEvent::Opened => opened = true,
             SocketEvent::Message(text) => {
                 assert!(matches!(
@@ -313,8 +329,69 @@ fn what_is_no_websocket_is_described_in_words() {
             ),
         ] {
             let (_outgoing, waiting) = mpsc::channel(1);
-            let reason = websocket::run(&url, waiting, |_| {}).await;
+            let reason = websocket::run(&url, &Trusted::default(), waiting, |_| {}).await;
             assert!(reason.contains(expected), "{reason:?} says {expected:?}");
+        }
+    });
+}
+
+/// An HTTP server that says that it was asked; its address.
+async fn service() -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = tell.send(());
+            let answer = b"HTTP/1.1 200 X\r\ncontent-length: 12\r\n\r\nd5:peers0:ee";
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_tracker_of_a_torrent_alone_gets_no_other_local_service_asked_nor_does_a_redirect() {
+    run(async {
+        let announcer = Announcer::new();
+        let (service, mut asked) = service().await;
+        let to = format!(
+            "HTTP/1.1 302 X\r\nlocation: http://{service}/reboot\r\ncontent-length: 0\r\n\r\n"
+        );
+        let redirecting = scripted(vec![to.into_bytes()]).await;
+        let nobody = Trusted::default();
+        for url in [
+            format!("http://{service}/reboot?now=1"),
+            format!("http://localhost:{}/", service.port()),
+            format!("http://{redirecting}/announce"),
+        ] {
+            let announce = &request(1, 1);
+            let refused = announcer.announce(&url, announce, None, &nobody).await;
+            let reason = refused.unwrap_err();
+            assert!(reason.contains("local network"), "{url}: {reason}");
+        }
+        let (_outgoing, waiting) = mpsc::channel(1);
+        let url = format!("ws://{service}/reboot");
+        let reason = websocket::run(&url, &nobody, waiting, |_| {}).await;
+        assert!(reason.contains("local network"), "{reason}");
+        assert!(asked.try_recv().is_err(), "the service was asked");
+    });
+}
+
+#[test]
+fn a_local_tracker_is_asked_at_announce_and_where_the_user_named_it() {
+    run(async {
+        let announcer = Announcer::new();
+        let (service, mut asked) = service().await;
+        let url = format!("http://{service}/tracker.php");
+        let named = Trusted::new([url.as_str()]);
+        let usual = format!("http://{service}/announce");
+        for (url, trusted) in [(&url, &named), (&usual, &Trusted::default())] {
+            let announce = &request(1, 1);
+            let answer = announcer.announce(url, announce, None, trusted).await;
+            assert!(answer.unwrap().peers.is_empty());
+            assert!(asked.try_recv().is_ok());
         }
     });
 }

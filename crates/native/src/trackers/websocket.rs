@@ -10,8 +10,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::connect::connect;
+use super::connect::{connect_to, look_up};
 use super::in_words;
+use crate::reach::{Reach, Trusted};
 
 /// Longest time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -38,13 +39,14 @@ pub(crate) enum SocketEvent<'a> {
 }
 
 /// Connects to `url` and carries messages until `outgoing` is closed and sent, or the socket ends.
-/// Gives the reason of the end, in words.
+/// Gives the reason of the end, in words. `trusted` are servers that may be anywhere.
 pub(crate) async fn run(
     url: &str,
+    trusted: &Trusted,
     mut outgoing: mpsc::Receiver<String>,
     mut tell: impl FnMut(SocketEvent<'_>),
 ) -> String {
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, open(url)).await;
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, open(url, trusted)).await;
     let mut socket = match connected {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => return describe(error),
@@ -94,13 +96,17 @@ pub(crate) async fn run(
 
 type Socket = tokio_tungstenite::WebSocketStream<Box<dyn super::connect::Stream>>;
 
-async fn open(url: &str) -> Result<Socket, Error> {
+async fn open(url: &str, trusted: &Trusted) -> Result<Socket, Error> {
     let request = url.into_client_request()?;
     let uri = request.uri();
     let secure = uri.scheme_str() == Some("wss");
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = connect(host, port, secure).await?;
+    let addresses = look_up(host, port).await?;
+    let addresses = Reach::Announce(trusted)
+        .limit(uri, port, addresses)
+        .map_err(std::io::Error::other)?;
+    let stream = connect_to(&addresses, host, secure).await?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));

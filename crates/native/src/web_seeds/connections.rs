@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::spawn_local;
 
 use super::failed;
-use super::reach::{self, Trusted};
+use crate::reach::{self, Trusted};
 use crate::trackers::connect::{connect_to, look_up};
 use crate::trackers::in_words;
 
@@ -92,7 +92,8 @@ impl Connections {
         let in_words = |error| failed(in_words(&error));
         let mut addresses = look_up(host, port).await.map_err(in_words)?;
         if !server.anywhere {
-            addresses = reach::outside(addresses)?;
+            addresses =
+                reach::outside(addresses).map_err(|inside| unusable(&inside.to_string()))?;
         }
         let stream = connect_to(&addresses, host, server.secure)
             .await

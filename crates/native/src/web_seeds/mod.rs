@@ -3,7 +3,6 @@
 
 mod answer;
 mod connections;
-mod reach;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,7 +15,8 @@ use tokio::sync::watch;
 
 use answer::Answer;
 use connections::Connections;
-pub(crate) use reach::Trusted;
+
+use crate::reach::Trusted;
 
 /// Longest time from the request, redirects and all, to the beginning of the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);

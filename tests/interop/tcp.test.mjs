@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 
 import { aria2Download, aria2Seed } from '../harness/aria2.mjs';
-import { download, seed, tracker } from '../harness/brackish.mjs';
+import { download, seed, share, tracker } from '../harness/brackish.mjs';
 import { NAME, content } from '../harness/content.mjs';
 import { MiB, sha256 } from '../harness/files.mjs';
 import { proves } from '../harness/scope.mjs';
@@ -32,6 +32,15 @@ proves('aria2 downloads from a node', async (scope) => {
   await seed(scope, torrent, folder);
   const into = await scope.folder('download');
   const theirs = await aria2Download(scope, torrent, into);
+  assert.equal(await theirs.exited, 0);
+  assert.equal(await sha256(join(into, NAME)), hash);
+});
+
+proves('aria2 downloads by the magnet link of `brackish share`', async (scope) => {
+  const { path, hash } = await content(scope, [], { size: SIZE });
+  const ours = await share(scope, path);
+  const into = await scope.folder('download');
+  const theirs = await aria2Download(scope, ours.magnet, into);
   assert.equal(await theirs.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);
 });

@@ -1,6 +1,6 @@
 //! The peers of one kind in one swarm: found by key in constant time, chosen at random in time
 //! proportional to how many are wanted, leechers and seeders apart so that a seeder can be given
-//! leechers alone.
+//! them alone, or first.
 
 use std::hash::Hash;
 
@@ -34,6 +34,14 @@ impl Slot {
     pub(crate) fn is_seeding(self) -> bool {
         self.0 & SEEDER != 0
     }
+}
+
+/// Whom a choice is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Among {
+    Leechers,
+    Seeders,
+    Everyone,
 }
 
 /// See the module's own documentation.
@@ -116,30 +124,31 @@ impl<T: Keyed> Pool<T> {
     }
 
     /// Adds to `chosen` the slots of `wanted` different items, every set of them equally likely, or
-    /// of all there are if they are fewer. `except` is never chosen, seeders only with `seeders`.
+    /// of all there are if they are fewer. `except` is never chosen.
     pub(crate) fn sample(
         &self,
         random: &mut fastrand::Rng,
         wanted: usize,
-        seeders: bool,
+        among: Among,
         except: Option<Slot>,
         chosen: &mut Vec<Slot>,
     ) {
-        let everyone = self.leechers.len() + if seeders { self.seeders.len() } else { 0 };
+        let (leechers, seeders) = (self.leechers.len(), self.seeders.len());
+        let (first, everyone) = match among {
+            Among::Leechers => (0, leechers),
+            Among::Seeders => (leechers, seeders),
+            Among::Everyone => (0, leechers + seeders),
+        };
         // Positions run through the leechers, then the seeders, closing up over `except`.
-        let skipped = except.map(|slot| {
-            slot.index()
-                + if slot.is_seeding() {
-                    self.leechers.len()
-                } else {
-                    0
-                }
+        let skipped = except.and_then(|slot| {
+            let position = slot.index() + if slot.is_seeding() { leechers } else { 0 };
+            position.checked_sub(first)
         });
         let skipped = skipped.filter(|&position| position < everyone);
         let slot_at = |position: usize| {
-            let position =
-                position + usize::from(skipped.is_some_and(|skipped| position >= skipped));
-            match position.checked_sub(self.leechers.len()) {
+            let after = usize::from(skipped.is_some_and(|skipped| position >= skipped));
+            let position = first + position + after;
+            match position.checked_sub(leechers) {
                 None => Slot::new(position, false),
                 Some(position) => Slot::new(position, true),
             }

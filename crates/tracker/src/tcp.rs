@@ -10,7 +10,7 @@ use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse, Event};
 use brackish_wire::{InfoHash, PeerId};
 
 use crate::config::{DEFAULT_NUMWANT, MAX_NUMWANT};
-use crate::pool::{Pool, Slot};
+use crate::pool::{Among, Pool, Slot};
 use crate::swarm::TcpPeer;
 use crate::tracker::{Refusal, Tracker, seconds};
 
@@ -93,7 +93,8 @@ impl Tracker {
             .numwant
             .map_or(DEFAULT_NUMWANT, |numwant| numwant as usize)
             .min(MAX_NUMWANT);
-        let peers = self.tcp_peers(info_hash, peer_id, asker, slot, wanted);
+        let sorts = sorts_for(seeding, event);
+        let peers = self.tcp_peers(info_hash, peer_id, asker, slot, wanted, sorts);
         Ok(self.response(info_hash, peers))
     }
 
@@ -174,8 +175,8 @@ impl Tracker {
         }
     }
 
-    /// Peers for an asker: of its own address family first, for it can reach those, then of the
-    /// other. A seeder gets leechers alone.
+    /// Peers for an asker, of these sorts in this order: of each those of its own address family
+    /// first, for it can reach those, then of the other.
     fn tcp_peers(
         &mut self,
         info_hash: InfoHash,
@@ -183,6 +184,7 @@ impl Tracker {
         asker: Asker,
         own: Slot,
         wanted: usize,
+        sorts: &[Among],
     ) -> Vec<SocketAddr> {
         let Some(swarm) = self.swarms.get(&info_hash) else {
             return Vec::new();
@@ -193,21 +195,18 @@ impl Tracker {
         };
         let mut chosen = mem::take(&mut self.chosen);
         let mut peers = Vec::with_capacity(wanted.min(swarm.entries()));
-        for (pool, except) in families.into_iter().zip([Some(own), None]) {
-            let pool: &Pool<TcpPeer> = pool;
-            chosen.clear();
-            pool.sample(
-                &mut self.random,
-                wanted - peers.len(),
-                !own.is_seeding(),
-                except,
-                &mut chosen,
-            );
-            let others = chosen
-                .iter()
-                .map(|&slot| pool.get(slot))
-                .filter(|peer| peer.id != own_id);
-            peers.extend(others.filter_map(|peer| reachable(peer, asker)));
+        for &among in sorts {
+            for (pool, except) in families.into_iter().zip([Some(own), None]) {
+                let pool: &Pool<TcpPeer> = pool;
+                chosen.clear();
+                let more = wanted - peers.len();
+                pool.sample(&mut self.random, more, among, except, &mut chosen);
+                let others = chosen
+                    .iter()
+                    .map(|&slot| pool.get(slot))
+                    .filter(|peer| peer.id != own_id);
+                peers.extend(others.filter_map(|peer| reachable(peer, asker)));
+            }
         }
         self.chosen = chosen;
         peers
@@ -228,6 +227,17 @@ impl Tracker {
             warning: None,
             peers,
         }
+    }
+}
+
+/// Whom a peer is told of. A seeder has nothing to ask of another, so it gets leechers; but who has
+/// a magnet link alone may say as well that nothing is left to it (aria2 does), since it knows no
+/// length. So at its first announce a peer is told of seeders too, after the leechers.
+fn sorts_for(seeding: bool, event: Event) -> &'static [Among] {
+    match (seeding, event) {
+        (false, _) => &[Among::Everyone],
+        (true, Event::Started) => &[Among::Leechers, Among::Seeders],
+        (true, _) => &[Among::Leechers],
     }
 }
 

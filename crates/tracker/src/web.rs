@@ -10,7 +10,7 @@ use brackish_wire::{InfoHash, PeerId};
 
 use crate::config::{MAX_MALFORMED_MESSAGES, MAX_OFFERS};
 use crate::output::{CloseReason, Output, SocketId};
-use crate::pool::Slot;
+use crate::pool::{Among, Slot};
 use crate::swarm::WebPeer;
 use crate::tracker::{Refusal, Tracker, seconds};
 
@@ -232,13 +232,13 @@ impl Tracker {
             .min(offers.len());
         let mut chosen = mem::take(&mut self.chosen);
         chosen.clear();
-        swarm.web.sample(
-            &mut self.random,
-            wanted,
-            !own.is_seeding(),
-            Some(own),
-            &mut chosen,
-        );
+        let among = if own.is_seeding() {
+            Among::Leechers
+        } else {
+            Among::Everyone
+        };
+        let pool = &swarm.web;
+        pool.sample(&mut self.random, wanted, among, Some(own), &mut chosen);
         for (&slot, Offer { offer_id, sdp }) in chosen.iter().zip(offers) {
             let peer = swarm.web.get_mut(slot);
             peer.note_offer(offer_id, socket, now);

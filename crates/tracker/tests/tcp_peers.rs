@@ -82,6 +82,31 @@ fn a_seeder_is_given_leechers_alone() {
 }
 
 #[test]
+fn who_comes_with_nothing_left_is_told_of_leechers_first_and_then_of_seeders() {
+    // A client that has a magnet link alone may say so, knowing no length.
+    let mut bench = Bench::new();
+    announce(&mut bench, &request(1, 1001), "10.0.0.1").unwrap();
+    announce(&mut bench, &seed(2, 1002), "10.0.0.2").unwrap();
+    announce(&mut bench, &seed(3, 1003), "fd00::3").unwrap();
+    let first = AnnounceRequest {
+        event: Event::Started,
+        ..seed(4, 1004)
+    };
+    assert_eq!(
+        peers(&mut bench, &first, "10.0.0.4"),
+        addresses(["10.0.0.1:1001", "10.0.0.2:1002", "[fd00::3]:1003"])
+    );
+    let one = AnnounceRequest {
+        numwant: Some(1),
+        ..first
+    };
+    assert_eq!(
+        peers(&mut bench, &one, "10.0.0.4"),
+        addresses(["10.0.0.1:1001"])
+    );
+}
+
+#[test]
 fn a_peer_is_given_as_many_as_it_wants_up_to_200() {
     let mut bench = Bench::new();
     for number in 0..300 {

@@ -17,6 +17,21 @@ const CARGO_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// How long one folder of tests in Node may take.
 const NODE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
+/// The simulator's tests that take a few seconds each; those with many seeds or peers are left to the
+/// whole test.
+const FAST_SIMULATIONS: &[&str] = &[
+    "basics",
+    "determinism",
+    "faults",
+    "fuzz",
+    "introductions",
+    "limits",
+    "memory",
+    "selection",
+    "streaming",
+    "version2",
+];
+
 /// What one stage found, and how long it took.
 struct Finished {
     name: &'static str,
@@ -42,7 +57,12 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     stage("native", &|| {
         cargo_test(&["--workspace", "--exclude", "brackish-sim"])
     });
-    stage("simulator", &|| cargo_test(&["--package", "brackish-sim"]));
+    stage("simulator", &|| {
+        let only = FAST_SIMULATIONS.iter().flat_map(|test| ["--test", test]);
+        let mut arguments = vec!["--package", "brackish-sim"];
+        arguments.extend(only.filter(|_| fast));
+        cargo_test(&arguments)
+    });
     stage("binary", &|| step(|| build::binary().map(drop)));
     stage("browser", &|| node_test("tests/browser", fast));
     stage("package", &|| node_test("web/test", fast));

@@ -129,10 +129,11 @@ fn is_local(ip: IpAddr) -> bool {
                 || ip.is_unique_local()
                 || ip.is_unicast_link_local()
                 || ip.is_multicast()
-                // An IPv4 address behind a translator (RFC 6052).
+                // An IPv4 address behind a translator (RFC 6052), or in the form that was given up
+                // ("IPv4-compatible", RFC 4291).
                 || matches!(
                     ip.segments(),
-                    [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+                    [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low]
                         if is_local(IpAddr::V4((u32::from(high) << 16 | u32::from(low)).into()))
                 )
         }
@@ -161,6 +162,8 @@ mod tests {
             "::ffff:127.0.0.1",
             "::ffff:192.168.1.1",
             "64:ff9b::10.0.0.1",
+            "::127.0.0.1",
+            "::192.168.1.1",
         ] {
             assert!(is_local(local.parse().unwrap()), "{local}");
         }

@@ -2,9 +2,9 @@
 //!
 //! This module holds the session's state and hands each input to the part that knows what to do:
 //! `connect` (handshakes, ends), `places` (dials, and who may stay), `messages` (what peers say),
-//! `download` (requests and blocks), `upload` (serving), `fast` (serving while choked), `dont_have` (pieces lost), `suggest`
-//! (what seeds advise), `super_seed` (what they hide), `select` (what is wanted), `readers` (streaming), `limits`, `store` (jobs of
-//! the store, verification, blame), `extensions` (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`,
+//! `download` (requests and blocks), `upload` (serving), `fast` (serving while choked), `dont_have`
+//! (pieces lost), `suggest` (what seeds advise), `super_seed` (what they hide), `select` (what is
+//! wanted), `readers` (streaming), `limits`, `store` (jobs of the store, verification, blame), `extensions` (BEP 10 and BEP 9), `hashes` (BEP 52), `pex`,
 //! `web_seeds` (BEP 19), `trackers`, `tiers` and `signalling`, `relay` and `introductions`
 //! (signalling by peers), and `tick` (what time brings).
 

@@ -2,7 +2,8 @@
 //!
 //! While leeching, those that give most are served (tit for tat), and in one place of four those
 //! that have least, who may turn out better or have nothing to give yet. While seeding, service goes round: who has
-//! waited longest comes next, so that everyone gets pieces to trade on.
+//! waited longest comes next, so that everyone gets pieces to trade on; last come those who keep to
+//! themselves what they had of us.
 //!
 //! A piece can be passed on only when it is whole, so places are few and fast rather than many and
 //! starved: as few as keep the upload full. How many that takes is found by trial, round by round.
@@ -51,8 +52,14 @@ pub(crate) struct Candidate {
     pub since: Timestamp,
     /// It takes our requests and sends nothing.
     pub snubs_us: bool,
+    /// It sent part of a bad piece, and it is not known yet who spoiled that: a liar gives much.
+    pub suspected: bool,
     /// It is served, and bytes for it wait in the driver.
     pub backed_up: bool,
+    /// It is served, and has asked for nothing for a while or is about to leave: its place is free.
+    pub idle: bool,
+    /// Pieces that it had of us a while ago, and that nobody has of it yet.
+    pub hoards: u32,
     /// Pieces that it has.
     pub pieces: u32,
 }
@@ -111,18 +118,32 @@ impl Choker {
         }
         if seeding {
             // Those served for a whole round go behind those who wait; ties by who waits longest.
-            candidates.sort_by_key(|c| (c.served_for(ROUND, now), !c.unchoked, c.since));
+            candidates.sort_by_key(|c| (c.hoards, c.served_for(ROUND, now), !c.unchoked, c.since));
         } else {
             let best = self.slots - (self.slots / OPTIMISTIC_SHARE).max(1);
             candidates.shuffle(rng);
-            candidates
-                .sort_by_key(|c| (c.snubs_us, std::cmp::Reverse(c.gives), !c.unchoked, c.since));
+            candidates.sort_by_key(|c| {
+                let doubtful = c.snubs_us || c.suspected;
+                (doubtful, std::cmp::Reverse(c.gives), !c.unchoked, c.since)
+            });
             // Those who have least first: they have least to give, and someone must begin.
             let served_enough = |c: &Candidate| c.served_for(OPTIMISTIC_ROUND, now);
             candidates[best..].sort_by_key(|c| (served_enough(c), c.pieces));
         }
-        candidates.truncate(self.slots);
-        candidates.into_iter().map(|c| c.connection).collect()
+        self.places(&candidates)
+    }
+
+    /// The first of the candidates, as many as fill the places; who is idle takes none.
+    fn places(&self, candidates: &[Candidate]) -> Vec<ConnectionId> {
+        let (mut chosen, mut taken) = (Vec::new(), 0);
+        for candidate in candidates.iter().take(MAX_SLOTS) {
+            if taken >= self.slots {
+                break;
+            }
+            taken += usize::from(!candidate.idle);
+            chosen.push(candidate.connection);
+        }
+        chosen
     }
 
     /// More places while more of them bring more, fewer until that costs something. `full` says
@@ -169,7 +190,10 @@ mod tests {
                 unchoked: false,
                 since: Timestamp::ZERO,
                 snubs_us: false,
+                suspected: false,
                 backed_up: false,
+                idle: false,
+                hoards: 0,
                 pieces: 0,
             })
             .collect()
@@ -209,6 +233,44 @@ mod tests {
         }
         let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
         assert!(*least * 2 >= *most, "{served:?}");
+    }
+
+    #[test]
+    fn a_seed_serves_last_who_keeps_its_pieces_to_itself() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let now = Timestamp::ZERO + ROUND;
+        let mut peers = candidates(10, |_| 0);
+        for (peer, hoards) in peers.iter_mut().zip([3, 0, 1, 0, 2, 0, 1, 0, 5, 1]) {
+            peer.hoards = hoards;
+            // Even where it has waited longer.
+            peer.since = if hoards > 0 { Timestamp::ZERO } else { now };
+        }
+        let chosen = Choker::new(now).choose(peers, true, 0, now, &mut rng);
+        let slots: Vec<u32> = chosen.iter().map(|chosen| chosen.slot).collect();
+        assert_eq!(slots, [1, 3, 5, 7]);
+    }
+
+    #[test]
+    fn who_is_served_and_asks_for_nothing_takes_no_place() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let now = Timestamp::ZERO;
+        let mut peers = candidates(20, |_| 0);
+        for peer in peers.iter_mut().take(3) {
+            (peer.unchoked, peer.idle) = (true, true);
+        }
+        let chosen = Choker::new(now).choose(peers, true, 0, now, &mut rng);
+        assert_eq!(chosen.len(), 3 + MIN_SLOTS);
+    }
+
+    #[test]
+    fn a_leecher_gives_to_those_it_suspects_after_those_that_give_less() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let now = Timestamp::ZERO;
+        let mut peers = candidates(20, u64::from);
+        peers[19].suspected = true;
+        let chosen = Choker::new(now).choose(peers, false, 0, now, &mut rng);
+        let best: Vec<u32> = chosen.iter().map(|chosen| chosen.slot).take(3).collect();
+        assert_eq!(best, [18, 17, 16]);
     }
 
     /// Lets a choker settle against an upload whose rate for so many places is known.

@@ -11,7 +11,7 @@ use crate::meter::Meter;
 use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
-use crate::session::{PeerHashes, Shown, Suggested};
+use crate::session::{Entrusted, PeerHashes, Shown, Suggested};
 use crate::{ConnectionId, JobId, KeySet, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
@@ -127,9 +127,13 @@ pub(crate) struct Peer {
     pub choking_us: bool,
     pub interested: bool,
     pub am_choking: bool,
+    /// Since when it is served only to the end of the pieces that it has begun.
+    pub leaving: Option<Timestamp>,
     pub am_interested: bool,
     /// When we began or ended to serve it, or it began to wait.
     pub service_since: Timestamp,
+    /// When it last asked for a block.
+    pub asked_us: Timestamp,
     pub requests: VecDeque<Asked>,
     /// Requests taken back for more urgent ones: a block of these that comes all the same is taken.
     pub given_up: VecDeque<Asked>,
@@ -145,6 +149,8 @@ pub(crate) struct Peer {
     pub suggested: Vec<Suggested>,
     /// What it was shown of the pieces that are here, while we super-seed (BEP 16).
     pub shown: Option<Box<Shown>>,
+    /// Pieces that it had of us so and that nobody else has, as far as we know.
+    pub entrusted: Vec<Entrusted>,
     /// Pieces that it may ask for while we choke it (BEP 6), and how many bytes it has had so.
     pub allowed: Box<[u32]>,
     pub taken_fast: u64,
@@ -227,8 +233,10 @@ impl Peer {
             choking_us: true,
             interested: false,
             am_choking: true,
+            leaving: None,
             am_interested: false,
             service_since: now,
+            asked_us: now,
             requests: VecDeque::new(),
             given_up: VecDeque::new(),
             pipeline: Pipeline::new(),
@@ -238,6 +246,7 @@ impl Peer {
             advice: VecDeque::new(),
             suggested: Vec::new(),
             shown: None,
+            entrusted: Vec::new(),
             allowed: Box::default(),
             taken_fast: 0,
             allowed_us: Vec::new(),

@@ -54,6 +54,5 @@ fn one_tcp_peer_in_ten_that_corrupts_makes_the_others_hardly_later() {
 
 #[test]
 fn one_page_in_ten_that_corrupts_makes_the_others_hardly_later() {
-    // The origin cannot tell who wastes its pieces, and a page has fewer others to go to.
-    assert_held_off(Kind::Page, 1.4);
+    assert_held_off(Kind::Page, 1.2);
 }

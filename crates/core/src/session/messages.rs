@@ -149,7 +149,12 @@ impl Session {
             let suggested = peer.suggested.iter().position(|s| s.piece == piece);
             match (suggested, &mut content.spread) {
                 // It was counted when it was suggested.
-                (Some(at), _) => drop(peer.suggested.swap_remove(at)),
+                (Some(at), spread) => {
+                    peer.suggested.swap_remove(at);
+                    if let Some(spread) = spread {
+                        peer.entrust(piece, spread, self.cx.now);
+                    }
+                }
                 (None, Some(spread)) if !was_counted => spread.increment(piece, &mut self.cx.rng),
                 (None, _) => {}
             }
@@ -160,6 +165,7 @@ impl Session {
             self.fill(id);
         }
         self.show_next(torrent_id, Some(piece));
+        self.ended_piece(id);
         self.part_if_both_seeds(id);
     }
 

@@ -33,12 +33,14 @@ mod suspicion;
 mod tick;
 mod tiers;
 mod trackers;
+mod turn;
 mod upload;
 mod web_seeds;
 
 pub(crate) use hashes::PeerHashes;
 pub(crate) use suggest::Suggested;
 pub(crate) use super_seed::Shown;
+pub(crate) use turn::Entrusted;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

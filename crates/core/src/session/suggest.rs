@@ -42,6 +42,7 @@ impl Session {
         if torrent.content.as_ref().is_some_and(|c| c.spread.is_none()) {
             self.survey(torrent_id);
         }
+        let giver_waits = self.giver_waits(torrent_id);
         let (Some(connection), Some(content)) = (
             self.connections.get_mut(id.into()),
             self.torrents
@@ -54,7 +55,12 @@ impl Session {
             return;
         };
         // Who is super-seeded to sees nothing else anyway.
-        if !peer.fast || peer.am_choking || !peer.interested || peer.shown.is_some() {
+        let served = !peer.am_choking && peer.interested && peer.leaving.is_none();
+        if !peer.fast || !served || peer.shown.is_some() {
+            return;
+        }
+        peer.forget_spread(spread);
+        if giver_waits && peer.is_hoarder(self.cx.now) {
             return;
         }
         let mut chosen = Vec::new();
@@ -118,6 +124,7 @@ impl Session {
         if let Some(suggested) = suggested.filter(|s| !s.begun) {
             suggested.begun = true;
             self.suggest(id);
+            self.end_turn_of_hoarder(id);
         }
     }
 

@@ -46,7 +46,13 @@ impl Session {
         {
             return self.reject(id, request);
         }
+        if peer.leaving.is_some() && !peer.suggested.iter().any(|s| s.piece == request.piece) {
+            // It is done with what it had begun.
+            self.set_choking(id, true);
+            return self.reject(id, request);
+        }
         peer.incoming.push_back(request);
+        peer.asked_us = self.cx.now;
         if fast {
             peer.taken_fast += u64::from(request.length);
             self.gave_fast(torrent_id, request.length);
@@ -208,7 +214,7 @@ impl Session {
                 .connections
                 .get((**id).into())
                 .and_then(|c| c.peer.as_ref());
-            peer.is_some_and(|peer| !peer.am_choking && peer.interested)
+            peer.is_some_and(|p| !p.am_choking && p.interested && p.leaving.is_none())
         };
         if torrent
             .choker
@@ -223,13 +229,13 @@ impl Session {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
-        let longest_waiting = torrent
+        let next = torrent
             .active
             .iter()
             .filter_map(|id| Some((*id, self.connections.get((*id).into())?.peer.as_ref()?)))
             .filter(|(_, peer)| peer.interested && peer.am_choking)
-            .min_by_key(|(_, peer)| peer.service_since);
-        if let Some((id, _)) = longest_waiting {
+            .min_by_key(|(_, peer)| (peer.hoards(self.cx.now), peer.service_since));
+        if let Some((id, _)) = next {
             self.unchoke_if_room(torrent_id, id);
         }
     }
@@ -239,11 +245,17 @@ impl Session {
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
         };
-        let mut candidates = Vec::new();
+        let (mut candidates, now) = (Vec::new(), self.cx.now);
+        let content = torrent.content.as_ref();
+        let suspected = |id| content.is_some_and(|content| content.blame.is_suspected(id));
+        let spread = content.and_then(|content| content.spread.as_ref());
         for id in &torrent.active {
-            let Some(connection) = self.connections.get((*id).into()) else {
+            let Some(connection) = self.connections.get_mut((*id).into()) else {
                 continue;
             };
+            if let (Some(peer), Some(spread)) = (&mut connection.peer, spread) {
+                peer.forget_spread(spread);
+            }
             if let Some(peer) = connection.peer.as_ref().filter(|peer| peer.interested) {
                 candidates.push(Candidate {
                     connection: *id,
@@ -251,6 +263,9 @@ impl Session {
                     unchoked: !peer.am_choking,
                     since: peer.service_since,
                     snubs_us: peer.snubs_us,
+                    suspected: suspected(*id),
+                    idle: connection.is_idle(now),
+                    hoards: peer.hoards(now),
                     pieces: peer.pieces(),
                     backed_up: !peer.am_choking && connection.in_driver > 0,
                 });
@@ -259,22 +274,26 @@ impl Session {
         let all: Vec<ConnectionId> = candidates.iter().map(|c| c.connection).collect();
         let seeding = torrent.is_upload_only();
         let rate = torrent.up.rate();
-        let chosen =
-            torrent
-                .choker
-                .choose(candidates, seeding, rate, self.cx.now, &mut self.cx.rng);
+        let chosen = torrent
+            .choker
+            .choose(candidates, seeding, rate, now, &mut self.cx.rng);
         for id in all {
-            self.set_choking(id, !chosen.contains(&id));
+            if chosen.contains(&id) {
+                self.set_choking(id, false);
+            } else if !seeding || !self.leaves(id) {
+                self.set_choking(id, true);
+            }
         }
     }
 
-    fn set_choking(&mut self, id: ConnectionId, choke: bool) {
+    pub(super) fn set_choking(&mut self, id: ConnectionId, choke: bool) {
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
         };
         let Some(peer) = connection.peer.as_mut() else {
             return;
         };
+        peer.leaving = None;
         if std::mem::replace(&mut peer.am_choking, choke) == choke {
             return;
         }

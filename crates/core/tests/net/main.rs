@@ -12,3 +12,4 @@ mod queues;
 mod relay;
 mod super_seed;
 mod trackers;
+mod turns;

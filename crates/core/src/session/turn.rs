@@ -1,0 +1,136 @@
+//! A peer's turn with a seed: it may end the pieces that it has begun, its place is free while it
+//! asks for nothing, and it comes last while it keeps to itself what the seed gave it. Who takes and
+//! does not give is told so by a seed, which has nothing from anyone; and who lies, too: the
+//! others throw away what it serves.
+
+use std::time::Duration;
+
+use super::Session;
+use crate::connection::{Connection, Peer};
+use crate::rarity::Rarity;
+use crate::{ConnectionId, Timestamp, TorrentId};
+
+/// How long a peer has to end the pieces that it has begun when its turn is over.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// A peer that is served and asks for nothing for this long leaves its place to another.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// By then a piece is seen with someone else, if the peer that had it of us passes it on: an honest
+/// one on a usual link takes about a second.
+const SPREADING: Duration = Duration::from_secs(3);
+
+/// A peer's turn is over when it keeps so many pieces to itself. One may be slow to spread.
+const MAX_HOARDED: u32 = 2;
+
+/// Pieces of a peer that are watched at once: far more than end a turn.
+const MAX_ENTRUSTED: usize = 64;
+
+/// A piece that a peer had of us, and that nobody else has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entrusted {
+    piece: u32,
+    since: Timestamp,
+}
+
+impl Session {
+    /// Whether a peer whose turn with a seed is over has begun pieces that it was advised to fetch.
+    /// It may end them: a part of a piece is of no use to the swarm, and would be sent again.
+    pub(super) fn leaves(&mut self, id: ConnectionId) -> bool {
+        let now = self.cx.now;
+        let connection = self.connections.get_mut(id.into());
+        let peer = connection.and_then(|connection| connection.peer.as_mut());
+        let Some(peer) = peer.filter(|peer| !peer.am_choking && peer.has_begun()) else {
+            return false;
+        };
+        let since = *peer.leaving.get_or_insert(now);
+        now.since(since) < LEAVE
+    }
+
+    /// A peer has one piece more: if its turn was over but for that, it is over now.
+    pub(super) fn ended_piece(&mut self, id: ConnectionId) {
+        let connection = self.connections.get(id.into());
+        let peer = connection.and_then(|connection| connection.peer.as_ref());
+        if peer.is_some_and(|peer| peer.leaving.is_some() && !peer.has_begun()) {
+            self.set_choking(id, true);
+        }
+    }
+
+    /// Whether someone waits for a place with a seed who does not keep our pieces to itself.
+    pub(super) fn giver_waits(&self, torrent_id: TorrentId) -> bool {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return false;
+        };
+        let waits = |id: &ConnectionId| {
+            let connection = self.connections.get((*id).into());
+            let peer = connection.and_then(|connection| connection.peer.as_ref());
+            peer.is_some_and(|p| p.interested && p.am_choking && !p.is_hoarder(self.cx.now))
+        };
+        torrent.active.iter().any(waits)
+    }
+
+    /// A peer has begun a piece that was suggested to it: if it keeps to itself what it had before,
+    /// that was the last one of its turn, and who gives comes in its place.
+    pub(super) fn end_turn_of_hoarder(&mut self, id: ConnectionId) {
+        let Some((torrent, peer)) = self.connections.get(id.into()).and_then(served) else {
+            return;
+        };
+        let last = peer.suggested.iter().all(|suggested| suggested.begun);
+        if !last || !peer.is_hoarder(self.cx.now) || !self.giver_waits(torrent) {
+            return;
+        }
+        if self.leaves(id) {
+            self.rechoke_soon(torrent);
+        }
+    }
+}
+
+/// A peer whose turn goes on, and its torrent.
+fn served(connection: &Connection) -> Option<(TorrentId, &Peer)> {
+    let peer = connection.peer.as_ref()?;
+    let goes_on = !peer.am_choking && peer.leaving.is_none();
+    goes_on.then_some((connection.torrent?, peer))
+}
+
+impl Connection {
+    /// Whether its peer has a place and no use for it: it asks for nothing, or is about to leave.
+    pub fn is_idle(&self, now: Timestamp) -> bool {
+        let Some(peer) = self.peer.as_ref().filter(|peer| !peer.am_choking) else {
+            return false;
+        };
+        let quiet = now.since(peer.service_since.max(peer.asked_us)) >= IDLE;
+        let answered = peer.incoming.is_empty() && peer.reading.is_empty() && self.in_driver == 0;
+        peer.leaving.is_some() || quiet && answered
+    }
+}
+
+impl Peer {
+    /// It has a piece that we suggested.
+    pub fn entrust(&mut self, piece: u32, spread: &Rarity, now: Timestamp) {
+        if spread.availability(piece) <= 1 && self.entrusted.len() < MAX_ENTRUSTED {
+            self.entrusted.push(Entrusted { piece, since: now });
+        }
+    }
+
+    /// Forgets the pieces that others have by now.
+    pub fn forget_spread(&mut self, spread: &Rarity) {
+        let unspread = |entrusted: &Entrusted| spread.availability(entrusted.piece) <= 1;
+        self.entrusted.retain(unspread);
+    }
+
+    /// How many of the pieces that it had of us it should have passed on by now and has not.
+    pub fn hoards(&self, now: Timestamp) -> u32 {
+        let late = |entrusted: &&Entrusted| now.since(entrusted.since) >= SPREADING;
+        self.entrusted.iter().filter(late).count() as u32
+    }
+
+    /// Whether its turn ends when another waits.
+    pub fn is_hoarder(&self, now: Timestamp) -> bool {
+        self.hoards(now) >= MAX_HOARDED
+    }
+
+    /// Whether it fetches a piece that was suggested to it.
+    pub fn has_begun(&self) -> bool {
+        self.suggested.iter().any(|suggested| suggested.begun)
+    }
+}

@@ -94,9 +94,11 @@ impl Choker {
         now >= self.next_round
     }
 
-    /// Whether a peer that has just become interested can be served without a new round.
-    pub fn has_room(&self, unchoked: usize) -> bool {
-        unchoked < self.slots
+    /// How many more peers can be served without a new round, beside `busy` ones that use their
+    /// place and `idle` ones that do not.
+    pub fn room(&self, busy: usize, idle: usize) -> usize {
+        let most = MAX_SLOTS.saturating_sub(busy + idle);
+        self.slots.saturating_sub(busy).min(most)
     }
 
     /// Chooses the active peer set among the interested peers. `upload_rate` is in bytes per

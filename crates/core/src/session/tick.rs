@@ -63,6 +63,8 @@ impl Session {
             torrent.up.tick(now);
             if torrent.choker.is_due(now) {
                 self.rechoke(id);
+            } else {
+                self.lend_places(id);
             }
             self.tick_torrent(id);
         }

@@ -1,7 +1,7 @@
-//! A peer's turn with a seed: it may end the pieces that it has begun, its place is free while it
-//! asks for nothing, and it comes last while it keeps to itself what the seed gave it. Who takes and
-//! does not give is told so by a seed, which has nothing from anyone; and who lies, too: the
-//! others throw away what it serves.
+//! A peer's turn: its place is lent while it asks for nothing. With a seed it may end the pieces that
+//! it has begun, and it comes last while it keeps to itself what the seed gave it. Who takes and does
+//! not give is told so by a seed, which has nothing from anyone; and who lies, too: the others throw
+//! away what it serves.
 
 use std::time::Duration;
 
@@ -34,6 +34,38 @@ pub(crate) struct Entrusted {
 }
 
 impl Session {
+    /// Serves others beside those who have a place and ask for nothing: where few pieces have spread,
+    /// who is served often wants none of what is here, while others wait for it. A seed's places
+    /// stay as they are, few and fast: all want what it has.
+    pub(super) fn lend_places(&mut self, torrent_id: TorrentId) {
+        let now = self.cx.now;
+        let Some(torrent) = self.torrents.get(&torrent_id).filter(|t| !t.is_upload_only()) else {
+            return;
+        };
+        let blame = torrent.content.as_ref().map(|content| &content.blame);
+        let suspected = |id| blame.is_some_and(|blame| blame.is_suspected(id));
+        let (mut busy, mut idle, mut waiting) = (0, 0, Vec::new());
+        for id in &torrent.active {
+            let Some(connection) = self.connections.get((*id).into()) else {
+                continue;
+            };
+            match connection.peer.as_ref().filter(|peer| peer.interested) {
+                Some(peer) if peer.am_choking => {
+                    let doubtful = peer.snubs_us || suspected(*id);
+                    waiting.push((doubtful, peer.pieces(), peer.service_since, *id));
+                }
+                Some(_) if connection.is_idle(now) => idle += 1,
+                Some(_) => busy += 1,
+                None => {}
+            }
+        }
+        waiting.sort_unstable();
+        let room = torrent.choker.room(busy, idle);
+        for (.., id) in waiting.into_iter().take(room) {
+            self.set_choking(id, false);
+        }
+    }
+
     /// Whether a peer whose turn with a seed is over has begun pieces that it was advised to fetch.
     /// It may end them: a part of a piece is of no use to the swarm, and would be sent again.
     pub(super) fn leaves(&mut self, id: ConnectionId) -> bool {

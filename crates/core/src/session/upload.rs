@@ -216,10 +216,8 @@ impl Session {
                 .and_then(|c| c.peer.as_ref());
             peer.is_some_and(|p| !p.am_choking && p.interested && p.leaving.is_none())
         };
-        if torrent
-            .choker
-            .has_room(torrent.active.iter().filter(served).count())
-        {
+        let served = torrent.active.iter().filter(served).count();
+        if torrent.choker.room(served, 0) > 0 {
             self.set_choking(id, false);
         }
     }

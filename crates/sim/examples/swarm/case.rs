@@ -4,7 +4,7 @@ use brackish_sim::{Kind, NodeSpec, Scenario, homogeneous, mixed};
 use brackish_wire::metainfo::default_piece_length;
 
 /// Pieces of the smallest length have no place in a swarm that is to be played fast.
-const MIN_PIECE: u32 = 1 << 17;
+const MIN_PIECE: u32 = 1 << 16;
 
 /// What the peers are and have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -540,6 +540,16 @@ impl Picker {
         }
     }
 
+    /// `peer` sends nothing more for now: what was bad and is asked of it alone may be asked of
+    /// another.
+    pub fn let_go(&mut self, peer: ConnectionId) {
+        for (_, asked) in self.suspects.iter_mut() {
+            if asked.is_some_and(|(owner, _)| owner == peer) {
+                *asked = None;
+            }
+        }
+    }
+
     /// `peer` will not send this block: it is free again unless another peer was asked too.
     pub fn release(&mut self, peer: ConnectionId, piece: PieceIndex, number: u32) {
         let Some(begun) = self.begun.get_mut(&piece.get()) else {

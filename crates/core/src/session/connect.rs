@@ -345,6 +345,7 @@ impl Session {
             for asked in peer.requests.iter().filter(|asked| !asked.released) {
                 content.picker.release(id, asked.piece, asked.number);
             }
+            content.picker.let_go(id);
             if let Has::Known {
                 pieces,
                 counted: true,

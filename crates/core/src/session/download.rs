@@ -339,6 +339,13 @@ impl Session {
             return;
         };
         peer.choking_us = true;
+        if let Some(content) = self
+            .torrents
+            .get_mut(&torrent_id)
+            .and_then(|torrent| torrent.content.as_mut())
+        {
+            content.picker.let_go(id);
+        }
         // With the fast extension each request is still answered, by a block or a reject.
         if !peer.fast && !peer.requests.is_empty() {
             self.take_back(id, torrent_id, true);

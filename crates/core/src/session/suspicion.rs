@@ -13,7 +13,8 @@ use crate::{ConnectionId, Output, TorrentId};
 const WAIT: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// All blocks of a piece are here: it is hashed, unless one of several senders is suspected.
+    /// All blocks of a piece are here: it is hashed, unless one of several senders is suspected. One
+    /// that was bad before is hashed in any case: that tells who is guilty.
     pub(super) fn piece_came(&mut self, torrent_id: TorrentId, piece: PieceIndex) {
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
@@ -26,7 +27,8 @@ impl Session {
         let first = known.next();
         let shared = known.any(|sender| Some(sender) != first);
         let suspected = |sender: &ConnectionId| content.blame.is_suspected(*sender);
-        if shared && senders().flatten().any(suspected) {
+        let tells = content.blame.is_open(piece);
+        if shared && !tells && senders().flatten().any(suspected) {
             content.parked.insert(piece.get(), self.cx.now);
             return;
         }

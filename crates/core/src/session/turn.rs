@@ -23,6 +23,9 @@ const SPREADING: Duration = Duration::from_secs(3);
 /// A peer's turn is over when it keeps so many pieces to itself. One may be slow to spread.
 const MAX_HOARDED: u32 = 2;
 
+/// Pieces passed on that speak for a peer: where all are slow, some pieces are late with everyone.
+const MAX_MERIT: u32 = 8;
+
 /// Pieces of a peer that are watched at once: far more than end a turn.
 const MAX_ENTRUSTED: usize = 64;
 
@@ -147,13 +150,18 @@ impl Peer {
     /// Forgets the pieces that others have by now.
     pub fn forget_spread(&mut self, spread: &Rarity) {
         let unspread = |entrusted: &Entrusted| spread.availability(entrusted.piece) <= 1;
+        let before = self.entrusted.len();
         self.entrusted.retain(unspread);
+        let passed_on = self.passed_on + (before - self.entrusted.len()) as u32;
+        self.passed_on = passed_on.min(MAX_MERIT);
     }
 
-    /// How many of the pieces that it had of us it should have passed on by now and has not.
+    /// How many of the pieces that it had of us it should have passed on by now and has not; none if
+    /// it has passed on as many.
     pub fn hoards(&self, now: Timestamp) -> u32 {
         let late = |entrusted: &&Entrusted| now.since(entrusted.since) >= SPREADING;
-        self.entrusted.iter().filter(late).count() as u32
+        let late = self.entrusted.iter().filter(late).count() as u32;
+        if late > self.passed_on { late } else { 0 }
     }
 
     /// Whether its turn ends when another waits.

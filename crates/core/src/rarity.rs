@@ -77,6 +77,11 @@ impl Rarity {
             .flat_map(|order| order.pieces.iter().copied())
     }
 
+    /// How many pieces there are, to be started or not.
+    pub fn len(&self) -> u32 {
+        self.availability.len() as u32
+    }
+
     /// Whether no piece is to be started.
     pub fn is_empty(&self) -> bool {
         self.orders.iter().all(|order| order.pieces.is_empty())

@@ -105,6 +105,8 @@ pub(crate) struct Content {
     pub readers: Readers,
     /// While seeding: how many peers have each piece, or were told to fetch it from us.
     pub spread: Option<Rarity>,
+    /// The first piece that has spread as little as any, when it was last looked for.
+    pub next_to_spread: u32,
     /// Who sent each block of the pieces on their way.
     pub senders: Table<u32, Vec<Option<ConnectionId>>>,
     /// Verified pieces that could not be read, being hashed once more.
@@ -250,6 +252,7 @@ impl Content {
             selection,
             missing: 0,
             spread: None,
+            next_to_spread: 0,
             verified: Bitfield::new(lengths.piece_count()),
             senders: Table::default(),
             doubted: KeySet::default(),

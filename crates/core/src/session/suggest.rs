@@ -3,6 +3,8 @@
 //! piece after the seed has sent little more than one copy. And the advice of others, taken.
 
 use brackish_wire::message::Message;
+use rand::Rng;
+use rand::seq::IndexedRandom;
 
 use super::Session;
 use crate::connection::{Has, Peer};
@@ -16,6 +18,13 @@ const AHEAD: usize = 2;
 /// Suggestions that a peer has begun to follow and not finished. One that never finishes gets no
 /// more.
 const MAX_BEGUN: usize = 32;
+
+/// The next piece is one of so many: nearly in the torrent's order, so that who watches or reads it
+/// from the beginning soon can, and not so strictly that two seeds send the same.
+const STRETCH: usize = 32;
+
+/// Pieces looked at for that: bounds the time in a torrent of very many.
+const MAX_STEPS: u32 = 4096;
 
 /// Suggestions of a peer that are kept; the oldest go first.
 const MAX_ADVICE: usize = 16;
@@ -70,7 +79,8 @@ impl Session {
             let wanted = |piece: &u32| {
                 !peer.has_piece(*piece) && !peer.suggested.iter().any(|s| s.piece == *piece)
             };
-            let Some(piece) = spread.order().find(wanted) else {
+            let next = &mut content.next_to_spread;
+            let Some(piece) = next_to_spread(spread, next, wanted, &mut self.cx.rng) else {
                 break;
             };
             spread.increment(piece, &mut self.cx.rng);
@@ -146,9 +156,36 @@ impl Session {
     }
 }
 
+/// The piece to spread next of those that are wanted: one of the rarest, and of these one of the
+/// first in the torrent from `next` on, which follows the pieces that have been spread as far.
+fn next_to_spread(
+    spread: &Rarity,
+    next: &mut u32,
+    wanted: impl Fn(&u32) -> bool,
+    rng: &mut impl Rng,
+) -> Option<u32> {
+    let rarest = spread.order().find(&wanted)?;
+    let least = spread.availability(rarest);
+    let count = spread.len();
+    let ahead = |step: u32| (*next + step) % count;
+    let mut steps = 0..count.min(MAX_STEPS);
+    let as_rare = |piece: &u32| spread.availability(*piece) == least;
+    let passed = steps.find(|step| as_rare(&ahead(*step))).unwrap_or(0);
+    let from = ahead(passed);
+    let stretch = (0..count.min(MAX_STEPS)).map(|step| (from + step) % count);
+    let first: Vec<u32> = stretch
+        .filter(|piece| as_rare(piece) && wanted(piece))
+        .take(STRETCH)
+        .collect();
+    if spread.order().next().is_some_and(|piece| as_rare(&piece)) {
+        *next = from;
+    }
+    first.choose(rng).copied().or(Some(rarest))
+}
+
 impl Peer {
     /// What was suggested to it is void: it is not served any more.
-    pub fn forget_suggestions(&mut self, spread: Option<&mut Rarity>, rng: &mut impl rand::Rng) {
+    pub fn forget_suggestions(&mut self, spread: Option<&mut Rarity>, rng: &mut impl Rng) {
         let suggested = std::mem::take(&mut self.suggested);
         if let Some(spread) = spread {
             for suggestion in suggested {

@@ -4,7 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use brackish_sim::{Kind, NodeIndex, NodeSpec, Report, Scenario, Viewer, Viewing, World};
+use brackish_sim::{
+    Bound, Kind, NodeIndex, NodeSpec, Report, Scenario, Viewer, Viewing, World, homogeneous,
+};
 use common::play;
 
 const PIECE: u32 = 1 << 17;
@@ -119,4 +121,41 @@ fn a_jump_is_followed_at_once() {
         assert_eq!(viewing.stalls, 0, "{viewing:?}");
     }
     play(world.run());
+}
+
+/// Pages that come at once, of which these watch; what they saw, and the whole of it.
+fn watch_among(
+    peers: usize,
+    viewers: std::ops::RangeInclusive<NodeIndex>,
+) -> (Vec<Viewing>, Report) {
+    let mut world = World::new(homogeneous(1, peers, 32 << 20, 1 << 16, Kind::Page));
+    let viewer = |node| Viewer {
+        node,
+        rate: RATE,
+        reads: true,
+    };
+    let viewers: Vec<Viewer> = viewers.map(viewer).collect();
+    play(world.run_for(Duration::ZERO));
+    let viewings = play(Viewer::watch_together(&viewers, &mut world, 0, LONG));
+    play(world.run());
+    (viewings, world.report())
+}
+
+#[test]
+fn who_watches_among_many_who_come_at_once_sees_the_beginning_soon() {
+    let (viewings, _) = watch_among(50, 50..=50);
+    println!("{viewings:?}");
+    assert!(viewings[0].first_byte < Duration::from_secs(6));
+    assert!(viewings[0].stalled < Duration::from_secs(2));
+}
+
+#[test]
+fn where_all_watch_the_films_run_on_and_uploads_stay_in_use() {
+    let (viewings, swarm) = watch_among(50, 1..=50);
+    let stalled: f64 = viewings.iter().map(|v| v.stalled.as_secs_f64()).sum();
+    let bound = Bound::of(&homogeneous(1, 50, 32 << 20, 1 << 16, Kind::Page)).time;
+    let ratio = swarm.finished.as_secs_f64() / bound.as_secs_f64();
+    println!("stalled {stalled} s in all, {ratio} x the bound");
+    assert!(stalled / 50.0 < 0.5, "{viewings:?}");
+    assert!(ratio < 1.35, "{ratio} x the bound");
 }

@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use super::Session;
 use crate::connection::{Asked, Connection, Peer, Stage};
 use crate::picker::Claim;
-use crate::torrent::Content;
+use crate::torrent::{Content, Torrent};
 use crate::{ConnectionId, ReaderId, SelectError, Timestamp, TorrentId};
 
 /// A peer is as good as the best for an urgent block if it takes at most so many times as long.
@@ -268,8 +268,11 @@ impl Session {
                 .as_ref()
                 .is_some_and(|peer| peer.has_piece(piece))
         };
+        // A seed among many who want the torrent advises what these lack: if all of them read, and ask
+        // it for what they read next, it sends each of them the same.
+        let advises = !peer.advice.is_empty() && self.has_few_seeds(torrent);
         for due in content.readers.due() {
-            if claims.len() >= goal {
+            if claims.len() >= goal || advises && due.needed_in > URGENT {
                 break;
             }
             let doubles = due.needed_in <= LATE;
@@ -288,6 +291,14 @@ impl Session {
             });
         }
         claims
+    }
+
+    /// Whether fewer peers of a torrent have all of it than have not.
+    fn has_few_seeds(&self, torrent: &Torrent) -> bool {
+        let active = torrent.active.iter();
+        let connections = active.filter_map(|id| self.connections.get((*id).into()));
+        let peers = connections.filter_map(|connection| connection.peer.as_ref());
+        peers.filter(|peer| peer.is_seed()).count() * 2 < torrent.active.len()
     }
 }
 

@@ -21,7 +21,7 @@ const MAX_BEGUN: usize = 32;
 
 /// The next piece is one of so many: nearly in the torrent's order, so that who watches or reads it
 /// from the beginning soon can, and not so strictly that two seeds send the same.
-const STRETCH: usize = 32;
+const STRETCH: usize = 16;
 
 /// Pieces looked at for that: bounds the time in a torrent of very many.
 const MAX_STEPS: u32 = 4096;
@@ -172,8 +172,8 @@ fn next_to_spread(
     let as_rare = |piece: &u32| spread.availability(*piece) == least;
     let passed = steps.find(|step| as_rare(&ahead(*step))).unwrap_or(0);
     let from = ahead(passed);
-    let stretch = (0..count.min(MAX_STEPS)).map(|step| (from + step) % count);
-    let first: Vec<u32> = stretch
+    let first: Vec<u32> = (0..count.min(MAX_STEPS))
+        .map(|step| (from + step) % count)
         .filter(|piece| as_rare(piece) && wanted(piece))
         .take(STRETCH)
         .collect();

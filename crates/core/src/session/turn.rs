@@ -42,7 +42,11 @@ impl Session {
     /// stay as they are, few and fast: all want what it has.
     pub(super) fn lend_places(&mut self, torrent_id: TorrentId) {
         let now = self.cx.now;
-        let Some(torrent) = self.torrents.get(&torrent_id).filter(|t| !t.is_upload_only()) else {
+        let Some(torrent) = self
+            .torrents
+            .get(&torrent_id)
+            .filter(|t| !t.is_upload_only())
+        else {
             return;
         };
         let blame = torrent.content.as_ref().map(|content| &content.blame);

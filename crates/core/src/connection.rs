@@ -151,7 +151,8 @@ pub(crate) struct Peer {
     pub shown: Option<Box<Shown>>,
     /// Pieces that it had of us so and that nobody else has, as far as we know.
     pub entrusted: Vec<Entrusted>,
-    /// How many of such pieces others had after it, up to a few.
+    /// How many of such pieces it kept to itself for a while, and how many others had after it soon.
+    pub kept: u32,
     pub passed_on: u32,
     /// Pieces that it may ask for while we choke it (BEP 6), and how many bytes it has had so.
     pub allowed: Box<[u32]>,
@@ -249,6 +250,7 @@ impl Peer {
             suggested: Vec::new(),
             shown: None,
             entrusted: Vec::new(),
+            kept: 0,
             passed_on: 0,
             allowed: Box::default(),
             taken_fast: 0,

@@ -68,8 +68,8 @@ impl Session {
         if !peer.fast || !served || peer.shown.is_some() {
             return;
         }
-        peer.forget_spread(spread);
-        if giver_waits && peer.is_hoarder(self.cx.now) {
+        peer.watch_entrusted(spread, self.cx.now);
+        if giver_waits && peer.is_hoarder() {
             return;
         }
         let mut chosen = Vec::new();

@@ -23,8 +23,12 @@ const SPREADING: Duration = Duration::from_secs(3);
 /// A peer's turn is over when it keeps so many pieces to itself. One may be slow to spread.
 const MAX_HOARDED: u32 = 2;
 
-/// Pieces passed on that speak for a peer: where all are slow, some pieces are late with everyone.
-const MAX_MERIT: u32 = 8;
+/// A piece passed on in time makes up for so many that were not: where all are slow or few, much is
+/// late with everyone. From who gives nothing, or only lies, nothing is had in time.
+const MERIT: u32 = 4;
+
+/// Pieces by which a peer is judged, about: it may mend its ways.
+const MEMORY: u32 = 16;
 
 /// Pieces of a peer that are watched at once: far more than end a turn.
 const MAX_ENTRUSTED: usize = 64;
@@ -34,6 +38,8 @@ const MAX_ENTRUSTED: usize = 64;
 pub(crate) struct Entrusted {
     piece: u32,
     since: Timestamp,
+    /// It has not spread in time.
+    late: bool,
 }
 
 impl Session {
@@ -103,7 +109,7 @@ impl Session {
         let waits = |id: &ConnectionId| {
             let connection = self.connections.get((*id).into());
             let peer = connection.and_then(|connection| connection.peer.as_ref());
-            peer.is_some_and(|p| p.interested && p.am_choking && !p.is_hoarder(self.cx.now))
+            peer.is_some_and(|p| p.interested && p.am_choking && !p.is_hoarder())
         };
         torrent.active.iter().any(waits)
     }
@@ -115,7 +121,7 @@ impl Session {
             return;
         };
         let last = peer.suggested.iter().all(|suggested| suggested.begun);
-        if !last || !peer.is_hoarder(self.cx.now) || !self.giver_waits(torrent) {
+        if !last || !peer.is_hoarder() || !self.giver_waits(torrent) {
             return;
         }
         if self.leaves(id) {
@@ -147,30 +153,40 @@ impl Peer {
     /// It has a piece that we suggested.
     pub fn entrust(&mut self, piece: u32, spread: &Rarity, now: Timestamp) {
         if spread.availability(piece) <= 1 && self.entrusted.len() < MAX_ENTRUSTED {
-            self.entrusted.push(Entrusted { piece, since: now });
+            self.entrusted.push(Entrusted {
+                piece,
+                since: now,
+                late: false,
+            });
         }
     }
 
-    /// Forgets the pieces that others have by now.
-    pub fn forget_spread(&mut self, spread: &Rarity) {
-        let unspread = |entrusted: &Entrusted| spread.availability(entrusted.piece) <= 1;
-        let before = self.entrusted.len();
-        self.entrusted.retain(unspread);
-        let passed_on = self.passed_on + (before - self.entrusted.len()) as u32;
-        self.passed_on = passed_on.min(MAX_MERIT);
+    /// Sees which of the pieces that it had of us others have by now, and which of them in time.
+    pub fn watch_entrusted(&mut self, spread: &Rarity, now: Timestamp) {
+        self.entrusted.retain_mut(|entrusted| {
+            let has_spread = spread.availability(entrusted.piece) > 1;
+            let is_late = now.since(entrusted.since) >= SPREADING;
+            if is_late && !std::mem::replace(&mut entrusted.late, true) {
+                self.kept += 1;
+            } else if has_spread && !is_late {
+                self.passed_on += 1;
+            }
+            !has_spread
+        });
+        if self.kept.max(self.passed_on) > MEMORY {
+            (self.kept, self.passed_on) = (self.kept / 2, self.passed_on / 2);
+        }
     }
 
-    /// How many of the pieces that it had of us it should have passed on by now and has not; none if
-    /// it has passed on as many.
-    pub fn hoards(&self, now: Timestamp) -> u32 {
-        let late = |entrusted: &&Entrusted| now.since(entrusted.since) >= SPREADING;
-        let late = self.entrusted.iter().filter(late).count() as u32;
-        if late > self.passed_on { late } else { 0 }
+    /// How many pieces that it had of us it kept to itself, those not counted that others which it
+    /// passed on in time make up for.
+    pub fn hoards(&self) -> u32 {
+        self.kept.saturating_sub(MERIT * self.passed_on)
     }
 
     /// Whether its turn ends when another waits.
-    pub fn is_hoarder(&self, now: Timestamp) -> bool {
-        self.hoards(now) >= MAX_HOARDED
+    pub fn is_hoarder(&self) -> bool {
+        self.hoards() >= MAX_HOARDED
     }
 
     /// Whether it fetches a piece that was suggested to it.

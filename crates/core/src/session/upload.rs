@@ -232,7 +232,7 @@ impl Session {
             .iter()
             .filter_map(|id| Some((*id, self.connections.get((*id).into())?.peer.as_ref()?)))
             .filter(|(_, peer)| peer.interested && peer.am_choking)
-            .min_by_key(|(_, peer)| (peer.hoards(self.cx.now), peer.service_since));
+            .min_by_key(|(_, peer)| (peer.hoards(), peer.service_since));
         if let Some((id, _)) = next {
             self.unchoke_if_room(torrent_id, id);
         }
@@ -252,7 +252,7 @@ impl Session {
                 continue;
             };
             if let (Some(peer), Some(spread)) = (&mut connection.peer, spread) {
-                peer.forget_spread(spread);
+                peer.watch_entrusted(spread, self.cx.now);
             }
             if let Some(peer) = connection.peer.as_ref().filter(|peer| peer.interested) {
                 candidates.push(Candidate {
@@ -263,7 +263,7 @@ impl Session {
                     snubs_us: peer.snubs_us,
                     suspected: suspected(*id),
                     idle: connection.is_idle(now),
-                    hoards: peer.hoards(now),
+                    hoards: peer.hoards(),
                     pieces: peer.pieces(),
                     backed_up: !peer.am_choking && connection.in_driver > 0,
                 });

@@ -196,19 +196,19 @@ impl Picker {
         if !self.suspects.is_empty() {
             self.take_suspects(peer, has, goal, now, &mut chosen);
         }
-        let uniform = self.rarity.is_uniform();
-        if !uniform {
-            self.take_class(0, peer, has, goal, now, rng, &mut chosen);
-        }
-        while let Some(piece) = advice.front().copied().filter(|_| chosen.len() < goal) {
-            if has.get(piece) && self.is_to_be_had(piece) {
-                self.take(peer, piece, goal, now, &mut chosen);
-            } else {
-                advice.pop_front();
+        advice.retain(|piece| has.get(*piece) && self.is_to_be_had(*piece));
+        let classes = if self.rarity.is_uniform() {
+            usize::from(USUAL)..=usize::from(USUAL)
+        } else {
+            0..=CLASSES - 1
+        };
+        for class in classes {
+            // What is advised comes first among what is wanted as much.
+            for piece in advice.iter().copied() {
+                if chosen.len() < goal && self.rarity.class_of(piece) == class {
+                    self.take(peer, piece, goal, now, &mut chosen);
+                }
             }
-        }
-        let last = if uniform { USUAL.into() } else { CLASSES - 1 };
-        for class in usize::from(USUAL)..=last {
             self.take_class(class, peer, has, goal, now, rng, &mut chosen);
         }
         if chosen.len() < goal && self.is_endgame() {

@@ -3,7 +3,7 @@
 use brackish_sim::{Kind, NodeSpec, Scenario, homogeneous, mixed};
 use brackish_wire::metainfo::default_piece_length;
 
-/// Pieces of the smallest length have no place in a swarm that is to be played fast.
+/// Bytes of a piece at the least: the product makes smaller ones of less than 64 MiB, which take long to play.
 const MIN_PIECE: u32 = 1 << 16;
 
 /// What the peers are and have.

@@ -10,10 +10,10 @@ const PEERS: [usize; 3] = [10, 100, 1_000];
 /// The same for swarms as they grow.
 const GROWING: [usize; 4] = [10, 100, 1_000, 10_000];
 
-/// MiB of the file: in 512 pieces.
+/// MiB of the file: in 1,024 pieces.
 const SIZE: u64 = 64;
 
-/// MiB of the file that a growing swarm shares, in 128 pieces: small, so that 10,000 take minutes.
+/// MiB of the file that a growing swarm shares, in 256 pieces: small, so that 10,000 take minutes.
 const GROWING_SIZE: u64 = 16;
 
 const USAGE: &str = "usage: swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [watch LINKS] \

@@ -28,7 +28,7 @@ usage: cargo xtask <command>
 
   demo [PATH] [--no-browser-swarm]   install, build, share a real file and print the link to open
   test [--fast]                      everything: check, native, wasm, simulator, browser, interop
-  bench [native|browser|tracker|all] [--runs N] [--size MiB]
+  bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
   bench swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [--peers N]... [--size MiB] [--seed S]
                                      swarms in the simulator against the fluid bound

@@ -58,7 +58,8 @@ pub(crate) struct Candidate {
     pub backed_up: bool,
     /// It is served, and has asked for nothing for a while or is about to leave: its place is free.
     pub idle: bool,
-    /// Pieces that it had of us a while ago, and that nobody has of it yet.
+    /// Pieces that it had of us and kept to itself, as far as others that it passed on do not make up
+    /// for them.
     pub hoards: u32,
     /// Pieces that it has.
     pub pieces: u32,

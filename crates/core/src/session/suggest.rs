@@ -167,12 +167,13 @@ fn next_to_spread(
     let rarest = spread.order().find(&wanted)?;
     let least = spread.availability(rarest);
     let count = spread.len();
+    let steps = count.min(MAX_STEPS);
     let ahead = |step: u32| (*next + step) % count;
-    let mut steps = 0..count.min(MAX_STEPS);
     let as_rare = |piece: &u32| spread.availability(*piece) == least;
-    let passed = steps.find(|step| as_rare(&ahead(*step))).unwrap_or(0);
-    let from = ahead(passed);
-    let first: Vec<u32> = (0..count.min(MAX_STEPS))
+    // None in reach: the next search goes on from there.
+    let passed = (0..steps).find(|step| as_rare(&ahead(*step)));
+    let from = ahead(passed.unwrap_or(steps));
+    let first: Vec<u32> = (0..steps)
         .map(|step| (from + step) % count)
         .filter(|piece| as_rare(piece) && wanted(piece))
         .take(STRETCH)

@@ -3,7 +3,8 @@
 use brackish_sim::{Kind, NodeSpec, Scenario, homogeneous, mixed};
 use brackish_wire::metainfo::default_piece_length;
 
-/// Bytes of a piece at the least: the product makes smaller ones of less than 64 MiB, which take long to play.
+/// Bytes of a piece at the least: `share` makes smaller ones of less than 64 MiB, and these take long
+/// to play.
 const MIN_PIECE: u32 = 1 << 16;
 
 /// What the peers are and have.

@@ -68,7 +68,6 @@ impl Session {
         if !peer.fast || !served || peer.shown.is_some() {
             return;
         }
-        peer.watch_entrusted(spread, self.cx.now);
         if giver_waits && peer.is_hoarder() {
             return;
         }

@@ -56,6 +56,7 @@ impl Session {
             self.unpark(id);
             self.watch_readers(id);
             self.tick_super_seeding(id);
+            self.watch_entrusted(id);
             let Some(torrent) = self.torrents.get_mut(&id) else {
                 continue;
             };

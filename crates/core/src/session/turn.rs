@@ -79,6 +79,23 @@ impl Session {
         }
     }
 
+    /// Sees what became of the pieces that peers had of us.
+    pub(super) fn watch_entrusted(&mut self, torrent_id: TorrentId) {
+        let now = self.cx.now;
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return;
+        };
+        let Some(spread) = torrent.content.as_ref().and_then(|c| c.spread.as_ref()) else {
+            return;
+        };
+        for id in &torrent.active {
+            let connection = self.connections.get_mut((*id).into());
+            if let Some(peer) = connection.and_then(|connection| connection.peer.as_mut()) {
+                peer.watch_entrusted(spread, now);
+            }
+        }
+    }
+
     /// Whether a peer whose turn with a seed is over has begun pieces that it was advised to fetch.
     /// It may end them: a part of a piece is of no use to the swarm, and would be sent again.
     pub(super) fn leaves(&mut self, id: ConnectionId) -> bool {
@@ -161,18 +178,21 @@ impl Peer {
         }
     }
 
-    /// Sees which of the pieces that it had of us others have by now, and which of them in time.
-    pub fn watch_entrusted(&mut self, spread: &Rarity, now: Timestamp) {
+    /// Sees which of the pieces that it had of us others have by now.
+    fn watch_entrusted(&mut self, spread: &Rarity, now: Timestamp) {
+        let (mut kept, mut passed_on) = (0, 0);
         self.entrusted.retain_mut(|entrusted| {
             let has_spread = spread.availability(entrusted.piece) > 1;
-            let is_late = now.since(entrusted.since) >= SPREADING;
-            if is_late && !std::mem::replace(&mut entrusted.late, true) {
-                self.kept += 1;
-            } else if has_spread && !is_late {
-                self.passed_on += 1;
+            if has_spread {
+                passed_on += u32::from(!entrusted.late);
+            } else if !entrusted.late && now.since(entrusted.since) >= SPREADING {
+                entrusted.late = true;
+                kept += 1;
             }
             !has_spread
         });
+        self.kept += kept;
+        self.passed_on += passed_on;
         if self.kept.max(self.passed_on) > MEMORY {
             (self.kept, self.passed_on) = (self.kept / 2, self.passed_on / 2);
         }

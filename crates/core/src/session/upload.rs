@@ -246,14 +246,10 @@ impl Session {
         let (mut candidates, now) = (Vec::new(), self.cx.now);
         let content = torrent.content.as_ref();
         let suspected = |id| content.is_some_and(|content| content.blame.is_suspected(id));
-        let spread = content.and_then(|content| content.spread.as_ref());
         for id in &torrent.active {
-            let Some(connection) = self.connections.get_mut((*id).into()) else {
+            let Some(connection) = self.connections.get((*id).into()) else {
                 continue;
             };
-            if let (Some(peer), Some(spread)) = (&mut connection.peer, spread) {
-                peer.watch_entrusted(spread, self.cx.now);
-            }
             if let Some(peer) = connection.peer.as_ref().filter(|peer| peer.interested) {
                 candidates.push(Candidate {
                     connection: *id,

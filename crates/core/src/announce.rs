@@ -50,6 +50,8 @@ pub(crate) struct Tracker {
     /// What the announce under way says.
     telling: Event,
     pub tracker_id: Option<Vec<u8>>,
+    /// How many seeds it counts, ourselves included.
+    pub seeds: Option<u32>,
     pub job: Option<JobId>,
     /// The offers being made for the next announce.
     pub batch: Option<Batch>,
@@ -93,6 +95,7 @@ impl Tracker {
             completed: false,
             telling: Event::None,
             tracker_id: None,
+            seeds: None,
             job: None,
             batch: None,
         }

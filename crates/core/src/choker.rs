@@ -61,6 +61,8 @@ pub(crate) struct Candidate {
     /// Pieces that it had of us and kept to itself, as far as others that it passed on do not make up
     /// for them.
     pub hoards: u32,
+    /// It gets enough of others, to whom we leave a part of what we could give.
+    pub carried: bool,
     /// Pieces that it has.
     pub pieces: u32,
 }
@@ -79,6 +81,8 @@ pub(crate) struct Choker {
     tried_more: bool,
     /// The upload rate before it.
     rate_before: u64,
+    /// What a seed gives of what it could, from 0 to 1.
+    share: f64,
 }
 
 impl Choker {
@@ -88,6 +92,7 @@ impl Choker {
             slots: MIN_SLOTS,
             tried_more: true,
             rate_before: 0,
+            share: 1.0,
         }
     }
 
@@ -99,7 +104,25 @@ impl Choker {
     /// place and `idle` ones that do not.
     pub fn room(&self, busy: usize, idle: usize) -> usize {
         let most = MAX_SLOTS.saturating_sub(busy + idle);
-        self.slots.saturating_sub(busy).min(most)
+        self.slots().saturating_sub(busy).min(most)
+    }
+
+    /// A seed gives a share of what it could, from 0 to 1: to fewer peers, so that each gets as much
+    /// as usual.
+    pub fn set_share(&mut self, share: f64, now: Timestamp) {
+        if self.is_held_back() != (share < 1.0) {
+            self.next_round = now;
+        }
+        self.share = share;
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.share < 1.0
+    }
+
+    /// Places, as far as the upload is not held back.
+    fn slots(&self) -> usize {
+        (self.slots as f64 * self.share).ceil() as usize
     }
 
     /// Chooses the active peer set among the interested peers. `upload_rate` is in bytes per
@@ -114,14 +137,19 @@ impl Choker {
     ) -> Vec<ConnectionId> {
         let served = candidates.iter().filter(|c| c.unchoked).count();
         let backed_up = candidates.iter().filter(|c| c.backed_up).count();
-        self.try_slots(upload_rate, backed_up * 2 > served);
+        if !self.is_held_back() {
+            self.try_slots(upload_rate, backed_up * 2 > served);
+        }
         self.next_round = now + if self.tried_more { TRIAL_ROUND } else { ROUND };
-        if candidates.len() <= self.slots {
+        if candidates.len() <= self.slots() {
             return candidates.into_iter().map(|c| c.connection).collect();
         }
         if seeding {
             // Those served for a whole round go behind those who wait; ties by who waits longest.
-            candidates.sort_by_key(|c| (c.hoards, c.served_for(ROUND, now), !c.unchoked, c.since));
+            candidates.sort_by_key(|c| {
+                let served = c.served_for(ROUND, now);
+                (c.hoards, c.carried, served, !c.unchoked, c.since)
+            });
         } else {
             let best = self.slots - (self.slots / OPTIMISTIC_SHARE).max(1);
             candidates.shuffle(rng);
@@ -140,7 +168,7 @@ impl Choker {
     fn places(&self, candidates: &[Candidate]) -> Vec<ConnectionId> {
         let (mut chosen, mut taken) = (Vec::new(), 0);
         for candidate in candidates.iter().take(MAX_SLOTS) {
-            if taken >= self.slots {
+            if taken >= self.slots() {
                 break;
             }
             taken += usize::from(!candidate.idle);
@@ -197,6 +225,7 @@ mod tests {
                 backed_up: false,
                 idle: false,
                 hoards: 0,
+                carried: false,
                 pieces: 0,
             })
             .collect()

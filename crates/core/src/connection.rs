@@ -165,6 +165,10 @@ pub(crate) struct Peer {
     pub reading: Vec<(JobId, BlockRequest)>,
     pub down: Meter,
     pub up: Meter,
+    /// Bytes of the pieces that it got, of anyone, while we seed.
+    pub intake: Meter,
+    /// It gets enough of others: we, who seed, spare our upload.
+    pub carried: bool,
     /// Present while it speaks `ut_pex`.
     pub pex: Option<Exchanger>,
     /// Present while it speaks `bk_signal`.
@@ -259,6 +263,8 @@ impl Peer {
             reading: Vec::new(),
             down: Meter::default(),
             up: Meter::default(),
+            intake: Meter::default(),
+            carried: false,
             pex: None,
             signal: None,
             dont_have: None,

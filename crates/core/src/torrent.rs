@@ -24,6 +24,7 @@ use crate::rarity::Rarity;
 use crate::readers::Readers;
 use crate::relay::Relay;
 use crate::selection::Selection;
+use crate::session::Relief;
 use crate::trees::Trees;
 use crate::web_seed::WebSeed;
 use crate::{
@@ -75,6 +76,7 @@ pub(crate) struct Torrent {
     pub served: Timestamp,
     pub down_limit: Bucket,
     pub up_limit: Bucket,
+    pub relief: Relief,
     pub down_webrtc: u64,
     pub down_web_seeds: u64,
     pub up_webrtc: u64,
@@ -168,6 +170,7 @@ impl Torrent {
             served: now,
             down_limit: Bucket::new(now),
             up_limit: Bucket::new(now),
+            relief: Relief::new(now),
             down_webrtc: 0,
             down_web_seeds: 0,
             up_webrtc: 0,

@@ -96,7 +96,8 @@ impl Session {
     /// Whether a torrent's upload is limited.
     pub(super) fn limits_up(&self, torrent: TorrentId) -> bool {
         let torrent = self.torrents.get(&torrent);
-        self.cx.gate.up.is_limited() || torrent.is_some_and(|t| t.up_limit.is_limited())
+        self.cx.gate.up.is_limited()
+            || torrent.is_some_and(|t| t.up_limit.is_limited() || t.relief.bucket.is_limited())
     }
 
     /// Whether a torrent's download is limited.
@@ -173,10 +174,18 @@ impl Session {
                 self.cx.gate.wake_after(torrent.up_limit.wait(), now);
                 continue;
             }
+            let peer = connection.peer.as_deref_mut();
+            let spared = peer.is_some_and(|peer| torrent.spares(peer));
+            if spared && !torrent.relief.bucket.allows(now) {
+                held.push_back(id);
+                self.cx.gate.wake_after(torrent.relief.bucket.wait(), now);
+                continue;
+            }
             let bytes = self.serve_one(id);
             self.cx.gate.up.take(bytes);
             if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
                 torrent.up_limit.take(bytes);
+                torrent.relief.bucket.take(if spared { bytes } else { 0 });
             }
             self.cx.gate.to_serve.push_back(id);
         }

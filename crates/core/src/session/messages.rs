@@ -142,6 +142,9 @@ impl Session {
         if !pieces.set(piece) {
             return;
         }
+        if content.verified.is_full() {
+            peer.intake.add(content.lengths.piece_size(index).into());
+        }
         if *counted {
             content.picker.peer_has(index, &mut self.cx.rng);
             let shown = peer.shown.as_mut();
@@ -336,8 +339,11 @@ impl Session {
             .and_then(|torrent| self.torrents.get(&torrent))
             .is_some_and(|torrent| torrent.is_complete());
         if complete && connection.peer.as_ref().is_some_and(|peer| peer.is_seed()) {
-            if let Some(torrent) = connection.torrent {
-                self.end_super_seeding(torrent);
+            if let Some(id) = connection.torrent {
+                if let Some(torrent) = self.torrents.get_mut(&id) {
+                    torrent.relief.parted();
+                }
+                self.end_super_seeding(id);
             }
             self.close(id, DisconnectReason::BothSeeds);
         }

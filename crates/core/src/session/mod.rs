@@ -23,6 +23,7 @@ mod places;
 mod private;
 mod readers;
 mod relay;
+mod relief;
 mod select;
 mod signalling;
 mod sockets;
@@ -38,6 +39,7 @@ mod upload;
 mod web_seeds;
 
 pub(crate) use hashes::PeerHashes;
+pub(crate) use relief::Relief;
 pub(crate) use suggest::Suggested;
 pub(crate) use super_seed::Shown;
 pub(crate) use turn::Entrusted;

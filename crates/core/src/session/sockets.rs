@@ -175,9 +175,11 @@ impl Session {
             return;
         };
         tracker.answered(interval, now);
+        tracker.seeds = complete.or(tracker.seeds);
         tracker.ask_early(wants_more, jitter, now);
         let url = tracker.url.clone();
         if let Some(torrent) = self.torrents.get_mut(&id) {
+            torrent.relief.counted();
             let index = torrent
                 .trackers
                 .iter()

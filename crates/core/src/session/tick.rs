@@ -62,6 +62,10 @@ impl Session {
             };
             torrent.down.tick(now);
             torrent.up.tick(now);
+            self.tick_relief(id);
+            let Some(torrent) = self.torrents.get_mut(&id) else {
+                continue;
+            };
             if torrent.choker.is_due(now) {
                 self.rechoke(id);
             } else {

@@ -187,6 +187,7 @@ impl Session {
         };
         tracker.told();
         tracker.answered(Some(response.interval), self.cx.now);
+        tracker.seeds = response.complete.or(tracker.seeds);
         tracker.tracker_id = response.tracker_id.or(tracker.tracker_id.take());
         let (url, swarm) = (tracker.url.clone(), tracker.swarm);
         if let Some(warning) = response.warning {
@@ -197,6 +198,7 @@ impl Session {
             });
         }
         tiers::promote(&mut torrent.trackers, index);
+        torrent.relief.counted();
         self.cx.events.push_back(Event::TrackerAnnounced {
             torrent: id,
             url,

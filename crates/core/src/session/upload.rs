@@ -260,6 +260,7 @@ impl Session {
                     suspected: suspected(*id),
                     idle: connection.is_idle(now),
                     hoards: peer.hoards(),
+                    carried: peer.carried,
                     pieces: peer.pieces(),
                     backed_up: !peer.am_choking && connection.in_driver > 0,
                 });

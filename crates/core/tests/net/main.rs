@@ -10,6 +10,7 @@ mod places;
 mod private;
 mod queues;
 mod relay;
+mod relief;
 mod super_seed;
 mod trackers;
 mod turns;

@@ -101,14 +101,19 @@ impl Choker {
     }
 
     /// How many more peers can be served without a new round, beside `busy` ones that use their
-    /// place and `idle` ones that do not.
-    pub fn room(&self, busy: usize, idle: usize) -> usize {
+    /// place and `idle` ones that do not; `carried` ones get a share of the places alone.
+    pub fn room(&self, busy: usize, idle: usize, carried: bool) -> usize {
         let most = MAX_SLOTS.saturating_sub(busy + idle);
-        self.slots().saturating_sub(busy).min(most)
+        let slots = if carried {
+            self.shared_slots()
+        } else {
+            self.slots
+        };
+        slots.saturating_sub(busy).min(most)
     }
 
-    /// A seed gives a share of what it could, from 0 to 1: to fewer peers, so that each gets as much
-    /// as usual.
+    /// A seed gives a share of what it could, from 0 to 1, to those who are carried by others: to
+    /// fewer of them, so that each gets as much as usual.
     pub fn set_share(&mut self, share: f64, now: Timestamp) {
         if self.is_held_back() != (share < 1.0) {
             self.next_round = now;
@@ -120,8 +125,8 @@ impl Choker {
         self.share < 1.0
     }
 
-    /// Places, as far as the upload is not held back.
-    fn slots(&self) -> usize {
+    /// Places for those who are carried by others.
+    fn shared_slots(&self) -> usize {
         (self.slots as f64 * self.share).ceil() as usize
     }
 
@@ -141,15 +146,12 @@ impl Choker {
             self.try_slots(upload_rate, backed_up * 2 > served);
         }
         self.next_round = now + if self.tried_more { TRIAL_ROUND } else { ROUND };
-        if candidates.len() <= self.slots() {
+        if candidates.len() <= self.slots && !self.is_held_back() {
             return candidates.into_iter().map(|c| c.connection).collect();
         }
         if seeding {
             // Those served for a whole round go behind those who wait; ties by who waits longest.
-            candidates.sort_by_key(|c| {
-                let served = c.served_for(ROUND, now);
-                (c.hoards, c.carried, served, !c.unchoked, c.since)
-            });
+            candidates.sort_by_key(|c| (c.hoards, c.served_for(ROUND, now), !c.unchoked, c.since));
         } else {
             let best = self.slots - (self.slots / OPTIMISTIC_SHARE).max(1);
             candidates.shuffle(rng);
@@ -166,12 +168,19 @@ impl Choker {
 
     /// The first of the candidates, as many as fill the places; who is idle takes none.
     fn places(&self, candidates: &[Candidate]) -> Vec<ConnectionId> {
-        let (mut chosen, mut taken) = (Vec::new(), 0);
-        for candidate in candidates.iter().take(MAX_SLOTS) {
-            if taken >= self.slots() {
+        let (mut chosen, mut taken, mut shared) = (Vec::new(), 0, 0);
+        for candidate in candidates {
+            if taken >= self.slots || chosen.len() >= MAX_SLOTS {
                 break;
             }
-            taken += usize::from(!candidate.idle);
+            let place = usize::from(!candidate.idle);
+            if candidate.carried {
+                if shared >= self.shared_slots() {
+                    continue;
+                }
+                shared += place;
+            }
+            taken += place;
             chosen.push(candidate.connection);
         }
         chosen

@@ -156,6 +156,7 @@ impl Session {
             let torrent = connection.torrent;
             let peer = connection.peer.as_ref();
             let waits = connection.has_credit() && peer.is_some_and(|p| !p.incoming.is_empty());
+            let carried = peer.is_some_and(|peer| peer.carried);
             let Some(torrent_id) = torrent.filter(|_| waits) else {
                 connection.waits_to_serve = false;
                 continue;
@@ -174,9 +175,7 @@ impl Session {
                 self.cx.gate.wake_after(torrent.up_limit.wait(), now);
                 continue;
             }
-            let peer = connection.peer.as_deref_mut();
-            let spared = peer.is_some_and(|peer| torrent.spares(peer));
-            if spared && !torrent.relief.bucket.allows(now) {
+            if carried && !torrent.relief.bucket.allows(now) {
                 held.push_back(id);
                 self.cx.gate.wake_after(torrent.relief.bucket.wait(), now);
                 continue;
@@ -185,7 +184,7 @@ impl Session {
             self.cx.gate.up.take(bytes);
             if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
                 torrent.up_limit.take(bytes);
-                torrent.relief.bucket.take(if spared { bytes } else { 0 });
+                torrent.relief.bucket.take(if carried { bytes } else { 0 });
             }
             self.cx.gate.to_serve.push_back(id);
         }

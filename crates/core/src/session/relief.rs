@@ -1,9 +1,7 @@
 //! What a seed gives once its swarm carries itself: less, as far as that costs the swarm next to
 //! nothing, so that what an origin sends hardly grows with the crowd. Before it has sent a whole
-//! copy, or while a piece is with nobody else, a seed gives all it can; and always to those who
-//! get little of others, since they may reach nobody else.
-
-use brackish_wire::BlockRequest;
+//! copy, or while a piece is with few, a seed gives all it can; and always to those who get little of
+//! others, since they may reach nobody else.
 
 use super::Session;
 use crate::connection::{Connection, Peer};
@@ -14,8 +12,12 @@ use crate::{Timestamp, TorrentId};
 /// What all seeds together may cost the swarm: one in so many of the bytes that it takes in.
 const COST: u64 = 33;
 
-/// A piece that fewer peers have is rare.
-const HOLDERS: u32 = 2;
+/// Peers that have each piece by then: what few have is still to be spread, and the seed is the one
+/// who does that best.
+const HOLDERS: u32 = 8;
+
+/// At most one peer in so many keeps pieces to itself, or lies, in a swarm that is left to itself.
+const TRUST: u64 = 20;
 
 /// A seed goes on giving one in so many of the bytes that it could give.
 const LEAST: u64 = 4;
@@ -77,7 +79,7 @@ impl Relief {
 }
 
 impl Torrent {
-    /// Whether we seed it, have sent a whole copy, and each piece is with a peer or on its way to one.
+    /// Whether we seed it, have sent a whole copy, and each piece is with several peers.
     fn is_out(&self) -> bool {
         let content = self.content.as_ref();
         let content = content.filter(|content| content.verified.is_full() && !self.super_seed);
@@ -85,26 +87,9 @@ impl Torrent {
             let spread = content.spread.as_ref();
             let rarest =
                 spread.and_then(|spread| Some(spread.availability(spread.order().next()?)));
-            self.up.total() >= content.lengths.total() && rarest.is_some_and(|peers| peers > 0)
+            self.up.total() >= content.lengths.total()
+                && rarest.is_some_and(|peers| peers >= HOLDERS)
         })
-    }
-
-    /// Whether the next request of a peer waits for what a seed goes on giving: the peer is carried by
-    /// others, and they have the piece. Requests for what few have come first.
-    pub fn spares(&self, peer: &mut Peer) -> bool {
-        let content = self.content.as_ref();
-        let Some(spread) = content.and_then(|content| content.spread.as_ref()) else {
-            return false;
-        };
-        if !peer.carried {
-            return false;
-        }
-        let is_rare = |request: &BlockRequest| spread.availability(request.piece) < HOLDERS;
-        let rare = peer.incoming.iter().position(is_rare);
-        if let Some(request) = rare.and_then(|at| peer.incoming.remove(at)) {
-            peer.incoming.push_front(request);
-        }
-        rare.is_none()
     }
 
     /// How many seeds there are by the tracker that knows most; `None` where no tracker knows.
@@ -127,10 +112,11 @@ impl Session {
         if !spares && !torrent.is_complete() {
             return;
         }
-        let mut rates = Vec::new();
+        let (mut rates, mut hoarders) = (Vec::new(), 0);
         for id in &torrent.active {
             if let Some(peer) = peer(self.connections.get_mut((*id).into())) {
                 peer.intake.tick(now);
+                hoarders += u64::from(peer.is_hoarder());
                 rates.extend(Some(peer.intake.rate()).filter(|rate| *rate > 0));
             }
         }
@@ -142,7 +128,9 @@ impl Session {
         };
         let crowd = usual * rates.len() as u64;
         let up = torrent.up.rate();
-        let seeds = torrent.seeds().filter(|_| torrent.is_out());
+        let seeds = torrent
+            .seeds()
+            .filter(|_| torrent.is_out() && hoarders * TRUST <= rates.len() as u64);
         let spared = seeds.map_or(0, |seeds| torrent.relief.spared(up, crowd, seeds));
         if spared == 0 && !spares {
             return;

@@ -73,7 +73,7 @@ impl Session {
             }
         }
         waiting.sort_unstable();
-        let room = torrent.choker.room(busy, idle);
+        let room = torrent.choker.room(busy, idle, false);
         for (.., id) in waiting.into_iter().take(room) {
             self.set_choking(id, false);
         }

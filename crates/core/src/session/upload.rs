@@ -217,7 +217,11 @@ impl Session {
             peer.is_some_and(|p| !p.am_choking && p.interested && p.leaving.is_none())
         };
         let served = torrent.active.iter().filter(served).count();
-        if torrent.choker.room(served, 0) > 0 {
+        let connection = self.connections.get(id.into());
+        let carried = connection
+            .and_then(|c| c.peer.as_ref())
+            .is_some_and(|p| p.carried);
+        if torrent.choker.room(served, 0, carried) > 0 {
             self.set_choking(id, false);
         }
     }

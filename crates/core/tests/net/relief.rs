@@ -16,8 +16,9 @@ const STEP: Duration = Duration::from_millis(500);
 /// Pieces that a peer gets in a step.
 const PACE: u32 = 20;
 
-/// Others that get pieces of each other.
-const CROWD: u8 = 40;
+/// Others, of whom these have about every piece, and the rest get pieces of each other.
+const CROWD: u8 = 50;
+const HOLDERS: u8 = 10;
 
 /// A tracker says how many seeds there are, ourselves included.
 fn announced(bench: &mut Bench, seeds: Option<u32>) {
@@ -81,8 +82,9 @@ impl Taker {
 }
 
 /// What a seed gives in ten seconds to a peer that gets much of others and to one that gets nothing
-/// of them, in pieces, of 400 that each could ask for; after a copy, or before.
-fn gives(seeds: Option<u32>, sent_a_copy: bool) -> (u32, u32) {
+/// of them, in pieces, of 400 that each could ask for; after a copy, or before, and where so many others have about every
+/// piece.
+fn gives(seeds: Option<u32>, sent_a_copy: bool, holders: u8) -> (u32, u32) {
     let mut bench = Bench::new(Setup {
         pieces: PIECES,
         has_all: true,
@@ -97,18 +99,12 @@ fn gives(seeds: Option<u32>, sent_a_copy: bool) -> (u32, u32) {
         first.take(&mut bench);
         bench.pass(STEP);
     }
-    // Who has one piece less than all would leave as a seed with one more.
     let crowd: Vec<Remote> = (0..CROWD).map(|n| bench.meet(100 + n)).collect();
-    for piece in 0..PIECES {
-        let holders = if piece == 0 {
-            &crowd[..2]
-        } else {
-            &[first.remote, crowd[0]]
-        };
-        for remote in holders {
-            if *remote != crowd[0] || piece < PIECES / 2 {
-                bench.say(*remote, &Message::Have(piece));
-            }
+    let (holders, others) = crowd.split_at(usize::from(holders));
+    for (lacks, holder) in holders.iter().enumerate() {
+        // Who has them all would leave as another seed.
+        for piece in (0..PIECES).filter(|piece| *piece != lacks as u32) {
+            bench.say(*holder, &Message::Have(piece));
         }
     }
     let mut carried = Taker::come(&mut bench, 2);
@@ -116,7 +112,7 @@ fn gives(seeds: Option<u32>, sent_a_copy: bool) -> (u32, u32) {
     bench.say(first.remote, &Message::NotInterested);
     for step in 0..20 {
         for piece in step * PACE..(step + 1) * PACE {
-            for remote in crowd[2..].iter().chain([&carried.remote]) {
+            for remote in others.iter().chain([&carried.remote]) {
                 bench.say(*remote, &Message::Have(PIECES - 1 - piece));
             }
         }
@@ -129,25 +125,31 @@ fn gives(seeds: Option<u32>, sent_a_copy: bool) -> (u32, u32) {
 
 #[test]
 fn a_seed_gives_less_to_those_whom_a_crowd_carries_and_all_to_others() {
-    let (carried, lone) = gives(Some(1), true);
+    let (carried, lone) = gives(Some(1), true, HOLDERS);
     assert!(carried < 200, "{carried} pieces to who is carried");
     assert!(lone > 340, "{lone} pieces to who is not");
 }
 
 #[test]
 fn a_seed_that_has_not_sent_a_copy_gives_all() {
-    let (carried, lone) = gives(Some(1), false);
+    let (carried, lone) = gives(Some(1), false, HOLDERS);
     assert!(carried > 340 && lone > 340, "{carried}, {lone} pieces");
 }
 
 #[test]
 fn one_seed_of_many_gives_all() {
-    let (carried, lone) = gives(Some(20), true);
+    let (carried, lone) = gives(Some(20), true, HOLDERS);
     assert!(carried > 340 && lone > 340, "{carried}, {lone} pieces");
 }
 
 #[test]
 fn a_seed_that_may_be_one_of_many_gives_all() {
-    let (carried, lone) = gives(None, true);
+    let (carried, lone) = gives(None, true, HOLDERS);
+    assert!(carried > 340 && lone > 340, "{carried}, {lone} pieces");
+}
+
+#[test]
+fn a_seed_of_pieces_that_few_have_gives_all() {
+    let (carried, lone) = gives(Some(1), true, 4);
     assert!(carried > 340 && lone > 340, "{carried}, {lone} pieces");
 }

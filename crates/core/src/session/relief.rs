@@ -17,7 +17,7 @@ const COST: u64 = 33;
 const HOLDERS: u32 = 8;
 
 /// At most one peer in so many keeps pieces to itself, or lies, in a swarm that is left to itself.
-const TRUST: u64 = 20;
+const TRUST: u64 = 10;
 
 /// A seed goes on giving one in so many of the bytes that it could give.
 const LEAST: u64 = 4;

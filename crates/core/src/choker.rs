@@ -1,7 +1,7 @@
 //! Whom to serve: the active peer set, out of the interested peers.
 //!
 //! While leeching, those that give most are served (tit for tat), and in one place of four those
-//! that have least, who may turn out better or have nothing to give yet. While seeding, service goes round: who has
+//! that have least, who may turn out better or have nothing to give yet; last come those who owe us. While seeding, service goes round: who has
 //! waited longest comes next, so that everyone gets pieces to trade on; last come those who keep to
 //! themselves what they had of us.
 //!
@@ -63,6 +63,8 @@ pub(crate) struct Candidate {
     pub hoards: u32,
     /// It gets enough of others, to whom we leave a part of what we could give.
     pub carried: bool,
+    /// It has what we want, had several pieces of us, and gives next to nothing.
+    pub owes: bool,
     /// Pieces that it has.
     pub pieces: u32,
 }
@@ -156,12 +158,13 @@ impl Choker {
             let best = self.slots - (self.slots / OPTIMISTIC_SHARE).max(1);
             candidates.shuffle(rng);
             candidates.sort_by_key(|c| {
-                let doubtful = c.snubs_us || c.suspected;
+                let doubtful = c.snubs_us || c.suspected || c.owes;
                 (doubtful, std::cmp::Reverse(c.gives), !c.unchoked, c.since)
             });
-            // Those who have least first: they have least to give, and someone must begin.
+            // Those who have least first: they have least to give, and someone must begin. Who
+            // could have given and did not falls behind, and would have least for that alone.
             let served_enough = |c: &Candidate| c.served_for(OPTIMISTIC_ROUND, now);
-            candidates[best..].sort_by_key(|c| (served_enough(c), c.pieces));
+            candidates[best..].sort_by_key(|c| (served_enough(c), c.owes, c.pieces));
         }
         self.places(&candidates)
     }
@@ -235,6 +238,7 @@ mod tests {
                 idle: false,
                 hoards: 0,
                 carried: false,
+                owes: false,
                 pieces: 0,
             })
             .collect()
@@ -312,6 +316,20 @@ mod tests {
         let chosen = Choker::new(now).choose(peers, false, 0, now, &mut rng);
         let best: Vec<u32> = chosen.iter().map(|chosen| chosen.slot).take(3).collect();
         assert_eq!(best, [18, 17, 16]);
+    }
+
+    #[test]
+    fn a_leecher_serves_those_who_owe_it_last_though_they_have_least() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let now = Timestamp::ZERO;
+        let mut peers = candidates(8, |_| 0);
+        for peer in &mut peers {
+            peer.owes = peer.connection.slot < 4;
+            peer.pieces = peer.connection.slot;
+        }
+        let chosen = Choker::new(now).choose(peers, false, 0, now, &mut rng);
+        assert_eq!(chosen.len(), MIN_SLOTS);
+        assert!(chosen.iter().all(|chosen| chosen.slot >= 4), "{chosen:?}");
     }
 
     /// Lets a choker settle against an upload whose rate for so many places is known.

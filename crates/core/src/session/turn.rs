@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use brackish_wire::Layout;
+
 use super::Session;
 use crate::connection::{Connection, Peer};
 use crate::rarity::Rarity;
@@ -33,6 +35,14 @@ const MEMORY: u32 = 16;
 /// Pieces of a peer that are watched at once: far more than end a turn.
 const MAX_ENTRUSTED: usize = 64;
 
+/// Pieces that a leecher gives a peer for nothing before it gives to others first. Who reads a film
+/// gives little at the beginning.
+const GIFT: u64 = 8;
+
+/// One in so many of the bytes that a peer had of a leecher is something in return: slow links give
+/// little.
+const RETURN: u64 = 16;
+
 /// A piece that a peer had of us, and that nobody else has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entrusted {
@@ -55,8 +65,9 @@ impl Session {
         else {
             return;
         };
-        let blame = torrent.content.as_ref().map(|content| &content.blame);
-        let suspected = |id| blame.is_some_and(|blame| blame.is_suspected(id));
+        let Some(content) = torrent.content.as_ref() else {
+            return;
+        };
         let (mut busy, mut idle, mut waiting) = (0, 0, Vec::new());
         for id in &torrent.active {
             let Some(connection) = self.connections.get((*id).into()) else {
@@ -64,7 +75,9 @@ impl Session {
             };
             match connection.peer.as_ref().filter(|peer| peer.interested) {
                 Some(peer) if peer.am_choking => {
-                    let doubtful = peer.snubs_us || suspected(*id);
+                    let doubtful = peer.snubs_us
+                        || content.blame.is_suspected(*id)
+                        || peer.owes(&content.lengths);
                     waiting.push((doubtful, peer.pieces(), peer.service_since, *id));
                 }
                 Some(_) if connection.is_idle(now) => idle += 1,
@@ -202,6 +215,14 @@ impl Peer {
     /// passed on in time make up for.
     pub fn hoards(&self) -> u32 {
         self.kept.saturating_sub(MERIT * self.passed_on)
+    }
+
+    /// Whether it has what we want, had several pieces of us, and gave next to nothing for them.
+    pub fn owes(&self, lengths: &Layout) -> bool {
+        let had = self.up.total();
+        self.am_interested
+            && had >= GIFT * u64::from(lengths.piece_length())
+            && self.down.total() < had / RETURN
     }
 
     /// Whether its turn ends when another waits.

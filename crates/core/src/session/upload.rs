@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Job, Session, fast};
 use crate::choker::Candidate;
-use crate::connection::MAX_INCOMING;
+use crate::connection::{MAX_INCOMING, Peer};
 use crate::{ConnectionId, Event, JobId, Output, StorageError, TorrentId, Via};
 
 /// The longest block served (BEP 3 has 16 KiB in use everywhere; peers have asked for up to this).
@@ -231,12 +231,16 @@ impl Session {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
+        let owes = |peer: &Peer| {
+            let content = torrent.content.as_ref();
+            content.is_some_and(|content| peer.owes(&content.lengths))
+        };
         let next = torrent
             .active
             .iter()
-            .filter_map(|id| Some((*id, self.connections.get((*id).into())?.peer.as_ref()?)))
+            .filter_map(|id| Some((*id, self.connections.get((*id).into())?.peer.as_deref()?)))
             .filter(|(_, peer)| peer.interested && peer.am_choking)
-            .min_by_key(|(_, peer)| (peer.hoards(), peer.service_since));
+            .min_by_key(|(_, peer)| (peer.hoards(), owes(peer), peer.service_since));
         if let Some((id, _)) = next {
             self.unchoke_if_room(torrent_id, id);
         }
@@ -265,6 +269,7 @@ impl Session {
                     idle: connection.is_idle(now),
                     hoards: peer.hoards(),
                     carried: peer.carried,
+                    owes: content.is_some_and(|content| peer.owes(&content.lengths)),
                     pieces: peer.pieces(),
                     backed_up: !peer.am_choking && connection.in_driver > 0,
                 });

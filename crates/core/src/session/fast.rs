@@ -17,10 +17,7 @@ use crate::{ConnectionId, TorrentId};
 /// Bytes that one choked peer is sent: its first piece or more.
 const FOR_ONE_PEER: u64 = 1 << 20;
 
-/// Bytes that all choked peers of a torrent are sent before it has uploaded anything otherwise.
-const FOR_ALL: u64 = 1 << 20;
-
-/// One in so many of the bytes that it has uploaded comes on top.
+/// All choked peers of a torrent are sent at most one in so many of the bytes that it has uploaded.
 const SHARE: u64 = 64;
 
 impl Session {
@@ -87,5 +84,5 @@ pub(super) fn may_have(peer: &Peer, torrent: &Torrent, request: &BlockRequest) -
     peer.allowed.contains(&request.piece)
         && peer.pieces() < ALLOWED_FAST_PIECES
         && peer.taken_fast + length <= FOR_ONE_PEER
-        && torrent.given_fast + length <= FOR_ALL + torrent.up.total() / SHARE
+        && torrent.given_fast + length <= torrent.up.total() / SHARE
 }

@@ -18,8 +18,10 @@ const MAX: usize = 1024;
 /// What a peer takes that does not say (`reqq`, BEP 10): what clients of the last decade take.
 const DEFAULT_REQQ: usize = 250;
 
-/// Added to twice the path's delay: covers the peer's own scheduling and our ticks.
-const SLACK: Duration = Duration::from_millis(150);
+/// Added to twice the path's delay: covers the peer's own scheduling and our ticks. What waits with a
+/// peer waits longer the more of it there is, and each piece does so at each of the peers that it
+/// goes through: 50 ms more make a crowd of a hundred later by half a second.
+const SLACK: Duration = Duration::from_millis(100);
 
 /// The longest time between two answers that is taken for a peer's way of answering. Peers that
 /// fill their sockets at set times do it every half second.
@@ -140,7 +142,7 @@ impl Pipeline {
         self.last_rate = rate;
         if !self.fast_start {
             let blocks = rate * self.window().as_secs_f64() / f64::from(BLOCK_LENGTH);
-            self.target = (blocks.ceil() as usize + 1).clamp(MIN.min(self.limit), self.limit);
+            self.target = (blocks.ceil() as usize).clamp(MIN.min(self.limit), self.limit);
         }
     }
 }

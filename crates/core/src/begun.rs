@@ -7,8 +7,13 @@ use brackish_wire::{BlockRequest, Layout, PieceIndex};
 use crate::padding::Padding;
 use crate::{ConnectionId, Timestamp};
 
-/// Peers that may be asked for one block at once.
-pub(crate) const HOLDERS: usize = 2;
+/// Peers that may be asked for one block at once, one after the other: where the first ones are slow,
+/// the last block of a download would wait for the less slow of two.
+pub(crate) const HOLDERS: usize = 4;
+
+/// The same for a block that a reader needs soon: many may need it, and what comes twice comes out of
+/// what others need.
+pub(crate) const READERS_HOLDERS: usize = 2;
 
 /// A piece of which something was asked for.
 #[derive(Debug)]
@@ -46,12 +51,12 @@ impl Begun {
         begun
     }
 
-    /// Asks `peer` for blocks that others were asked for so long ago.
+    /// Asks `peer` for blocks that others, fewer than `most`, were asked for so long ago.
     pub fn double(
         &mut self,
         lengths: &Layout,
         peer: ConnectionId,
-        goal: usize,
+        (goal, most): (usize, usize),
         (age, now): (Duration, Timestamp),
         chosen: &mut Vec<BlockRequest>,
     ) {
@@ -65,7 +70,7 @@ impl Begun {
             if block.here
                 || block.is_free()
                 || block.is_held_by(peer)
-                || block.holders[HOLDERS - 1].is_some()
+                || block.holders.iter().flatten().count() >= most
                 || now.since(block.asked) < age
             {
                 continue;

@@ -3,7 +3,7 @@
 //! Responsibilities: (1) knows of every block whether it is free, asked for (of whom, since when)
 //! or here; (2) chooses the next blocks for a peer: what readers need soon, then what the peer
 //! itself suggests, pieces already begun, then the rarest piece that the peer has, with random ones at the very start; (3) in the
-//! endgame, when every missing block is asked for, asks slow blocks of a second peer; (4) frees
+//! endgame, when every missing block is asked for, asks slow blocks of more peers; (4) frees
 //! blocks that a peer will not send; (5) takes the pieces class by class as they are wanted, and
 //! leaves alone those that are not. It does not know what is verified, only what it was told.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use brackish_wire::{Bitfield, BlockRequest, Layout, PieceIndex};
 use rand::{Rng, RngExt};
 
-use crate::begun::{Begun, Block, HOLDERS};
+use crate::begun::{Begun, Block, HOLDERS, READERS_HOLDERS};
 use crate::padding::Padding;
 use crate::rarity::{CLASSES, Rarity, USUAL};
 use crate::{ConnectionId, KeySet, Priority, Table, Timestamp};
@@ -66,8 +66,8 @@ pub(crate) enum Receipt {
     Wanted {
         /// The piece's last missing block.
         completes_piece: bool,
-        /// The other peer that was asked for it: its request is to be cancelled.
-        cancel: Option<ConnectionId>,
+        /// The other peers that were asked for it: their requests are to be cancelled.
+        cancel: Vec<ConnectionId>,
     },
     /// It is here already, or its piece is not being fetched.
     Unwanted,
@@ -211,9 +211,6 @@ impl Picker {
             }
             self.take_class(class, peer, has, goal, now, rng, &mut chosen);
         }
-        if chosen.len() < goal && self.is_endgame() {
-            self.double(peer, has, goal, now, &mut chosen);
-        }
         chosen
     }
 
@@ -305,7 +302,8 @@ impl Picker {
                 (claim.double_after, self.begun.get_mut(&claim.piece))
             {
                 let age = after.max(ENDGAME_AGE);
-                begun.double(&self.lengths, peer, goal, (age, now), &mut chosen);
+                let most = (goal, READERS_HOLDERS);
+                begun.double(&self.lengths, peer, most, (age, now), &mut chosen);
             }
         }
         chosen
@@ -337,6 +335,29 @@ impl Picker {
         }
         if chosen.is_empty() {
             chosen = self.pick(peer, has, advice, goal, now, rng);
+        }
+        chosen
+    }
+
+    /// In the endgame, chooses up to `goal` blocks that others were asked for so long ago that this
+    /// peer, which answers after `delay`, would have sent them by now: a slow one is no help, and takes
+    /// the place of one that is.
+    pub fn pick_again(
+        &mut self,
+        peer: ConnectionId,
+        has: &Bitfield,
+        goal: usize,
+        delay: Duration,
+        now: Timestamp,
+    ) -> Vec<BlockRequest> {
+        let mut chosen = Vec::new();
+        if goal > 0 && self.is_endgame() {
+            let age = (ENDGAME_AGE.max(delay), now);
+            for begun in self.begun.values_mut() {
+                if has.get(begun.piece.get()) {
+                    begun.double(&self.lengths, peer, (goal, HOLDERS), age, &mut chosen);
+                }
+            }
         }
         chosen
     }
@@ -466,22 +487,6 @@ impl Picker {
         }
     }
 
-    /// Asks `peer` for blocks that others were asked for a while ago.
-    fn double(
-        &mut self,
-        peer: ConnectionId,
-        has: &Bitfield,
-        goal: usize,
-        now: Timestamp,
-        chosen: &mut Vec<BlockRequest>,
-    ) {
-        for begun in self.begun.values_mut() {
-            if has.get(begun.piece.get()) {
-                begun.double(&self.lengths, peer, goal, (ENDGAME_AGE, now), chosen);
-            }
-        }
-    }
-
     /// A block came from `peer`.
     pub fn received(&mut self, peer: ConnectionId, piece: PieceIndex, number: u32) -> Receipt {
         let Some(begun) = self.begun.get_mut(&piece.get()) else {
@@ -498,12 +503,8 @@ impl Picker {
             begun.free -= 1;
         }
         block.here = true;
-        let cancel = block
-            .holders
-            .iter()
-            .flatten()
-            .copied()
-            .find(|holder| *holder != peer);
+        let holders = block.holders.iter().flatten().copied();
+        let cancel = holders.filter(|holder| *holder != peer).collect();
         block.holders = [None; HOLDERS];
         begun.missing -= 1;
         let completes_piece = begun.missing == 0;

@@ -91,14 +91,20 @@ impl Session {
             let allowed = peer.allowed_us.iter().copied();
             let allowed = allowed.filter(|piece| pieces.get(*piece));
             picker.pick_among(id, allowed, count, now)
-        } else if content.blame.is_suspected(id) {
-            picker.pick_alone(id, pieces, advice, count, now, rng)
         } else {
-            let mut chosen = picker.pick_claims(id, &claims, count, now);
+            let mut chosen = if content.blame.is_suspected(id) {
+                picker.pick_alone(id, pieces, advice, count, now, rng)
+            } else {
+                let mut chosen = picker.pick_claims(id, &claims, count, now);
+                let rest = count.saturating_sub(chosen.len());
+                if rest > 0 {
+                    chosen.extend(picker.pick(id, pieces, advice, rest, now, rng));
+                }
+                chosen
+            };
             let rest = count.saturating_sub(chosen.len());
-            if rest > 0 {
-                chosen.extend(picker.pick(id, pieces, advice, rest, now, rng));
-            }
+            let delay = peer.pipeline.last_delay().unwrap_or_default();
+            chosen.extend(picker.pick_again(id, pieces, rest, delay, now));
             chosen
         };
         if chosen.is_empty() {
@@ -252,12 +258,12 @@ impl Session {
         if completes_piece {
             self.piece_came(torrent_id, piece);
         }
-        if let Some(other) = cancel {
+        for other in cancel {
             self.cancel(torrent_id, other, request);
         }
     }
 
-    /// A block that was asked of two came from the other: this one need not send it.
+    /// A block that was asked of several came from another: this one need not send it.
     fn cancel(&mut self, torrent: TorrentId, id: ConnectionId, request: BlockRequest) {
         if id.is_web_seed() {
             return self.cancel_of_web_seed(torrent, id, request);

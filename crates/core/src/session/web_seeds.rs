@@ -2,6 +2,7 @@
 //! Their blocks go the way of all blocks: the same picker, store, hashes and blame.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use brackish_wire::{BLOCK_LENGTH, BlockRequest, web_seed};
 
@@ -94,11 +95,13 @@ impl Session {
         };
         let goal = goal.min(allowed);
         let (picker, now) = (&mut content.picker, self.cx.now);
-        let chosen = if content.blame.is_suspected(seed.id) {
+        let mut chosen = if content.blame.is_suspected(seed.id) {
             picker.pick_alone(seed.id, &seed.has, &mut pieces, goal, now, rng)
         } else {
             picker.pick(seed.id, &seed.has, &mut pieces, goal, now, rng)
         };
+        let rest = goal.saturating_sub(chosen.len());
+        chosen.extend(picker.pick_again(seed.id, &seed.has, rest, Duration::ZERO, now));
         let mut blocks = VecDeque::with_capacity(chosen.len());
         for request in chosen {
             let Some((piece, number)) = content.lengths.block_number(&request) else {

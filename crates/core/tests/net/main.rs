@@ -3,6 +3,7 @@
 
 mod bench;
 mod dont_have;
+mod endgame;
 mod fast;
 mod pex;
 mod pieces;

@@ -1,4 +1,4 @@
-//! What a person runs: `cargo xtask demo | test | bench | sim | size | check | build | build-web | setup`.
+//! What a person runs: `cargo xtask demo | test | bench | sim | fuzz | size | check | build | build-web | setup`.
 
 #[cfg(target_os = "linux")]
 mod bench;
@@ -8,6 +8,7 @@ mod build_web;
 mod check;
 mod child;
 mod demo;
+mod fuzz;
 mod group;
 mod paths;
 mod process;
@@ -34,6 +35,7 @@ usage: cargo xtask <command>
                                      swarms in the simulator against the fluid bound
   sim [--seeds N] [--seed S] [calm|wild]
                                      random scenarios in the simulator
+  fuzz [TARGET]... [--minutes N]     codecs and session under cargo-fuzz, ten minutes each
   size                               raw, gzip and brotli bytes of what a page loads
   check                              format, clippy, forbidden dependencies, source rules
   build                              the `brackish` binary (release) with its page inside
@@ -80,6 +82,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "demo" => return demo::run(rest),
         "bench" => bench(rest)?,
         "sim" => return simulator::run(rest),
+        "fuzz" => return fuzz::run(rest),
         "test" => return test::run(rest),
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => {

@@ -1,4 +1,4 @@
-//! Other people's programs that benchmarks compare with, built once into the user's cache.
+//! Other people's programs that benchmarks compare with, and the fuzzer, built once into the user's cache.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,22 +16,32 @@ pub fn program(name: &str) -> PathBuf {
     folder().join("bin").join(name)
 }
 
-/// Builds what is missing; this takes many minutes the first time.
+/// Builds what benchmarks miss; this takes many minutes the first time.
 pub fn ensure() -> Result<()> {
     for name in CRATES {
-        if program(name).exists() {
-            present(name, &program(name).display().to_string());
-            continue;
-        }
-        if paths::find_program("cmake").is_none() && apt::possible() {
+        if !program(name).exists() && paths::find_program("cmake").is_none() && apt::possible() {
             apt::install(&["cmake"])?;
         }
-        installing(name, "cargo install; some minutes");
-        let mut cargo = Command::new("cargo");
-        process::without_cargo_variables(&mut cargo);
-        process::quiet(cargo.args(["install", name, "--root"]).arg(folder()))?;
+        build(name)?;
     }
     Ok(())
+}
+
+/// `cargo-fuzz`, built where it is missing.
+pub fn fuzzer() -> Result<PathBuf> {
+    build("cargo-fuzz")?;
+    Ok(program("cargo-fuzz"))
+}
+
+fn build(name: &str) -> Result<()> {
+    if program(name).exists() {
+        present(name, &program(name).display().to_string());
+        return Ok(());
+    }
+    installing(name, "cargo install; some minutes");
+    let mut cargo = Command::new("cargo");
+    process::without_cargo_variables(&mut cargo);
+    process::quiet(cargo.args(["install", name, "--root"]).arg(folder()))
 }
 
 fn folder() -> PathBuf {

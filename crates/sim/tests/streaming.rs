@@ -92,7 +92,9 @@ fn slow_peers_do_not_hold_up_what_is_read() {
     );
     assert!(with.first_byte < Duration::from_secs(3), "{with:?}");
     assert_eq!(with.stalls, 0, "{with:?}");
-    assert!(without.began > with.began * 3, "{without:?}");
+    // Who does not say that it reads waits longer, and stalls all the same.
+    assert!(without.began > with.began * 2, "{without:?}");
+    assert!(without.stalls > 0, "{without:?}");
     assert!(read.finished.as_secs_f64() < plain.finished.as_secs_f64() * 1.1);
     assert!(read.wasted < 0.06, "{} was wasted", read.wasted);
 }

@@ -1,15 +1,18 @@
 //! Requests and the blocks that answer them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use brackish_wire::message::Message;
 use brackish_wire::{BLOCK_LENGTH, BlockRequest, PieceIndex};
 use bytes::{Bytes, BytesMut};
 
+use super::readers::UNKNOWN;
 use super::{Job, Session};
 use crate::connection::{Asked, Has, Stage};
 use crate::picker::Receipt;
-use crate::{ConnectionId, Output, TorrentId, TorrentState};
+use crate::pipeline::Pipeline;
+use crate::{ConnectionId, Output, Timestamp, TorrentId, TorrentState};
 
 /// Requests that a peer may reject in a row while it does not choke us.
 const MAX_REJECTIONS: u32 = 100;
@@ -103,7 +106,7 @@ impl Session {
                 chosen
             };
             let rest = count.saturating_sub(chosen.len());
-            let delay = peer.pipeline.last_delay().unwrap_or_default();
+            let delay = delay(&peer.pipeline, peer.requests.front(), now);
             chosen.extend(picker.pick_again(id, pieces, rest, delay, now));
             chosen
         };
@@ -411,4 +414,12 @@ impl Session {
         }
         self.fill_web_seeds(torrent_id);
     }
+}
+
+/// How long a peer is likely to need for one more block: as long as for the last one, or as the first
+/// that it owes us is waited for already.
+fn delay(pipeline: &Pipeline, owed: Option<&Asked>, now: Timestamp) -> Duration {
+    let waited = owed.map(|asked| now.since(asked.at));
+    let last = pipeline.last_delay().unwrap_or(UNKNOWN);
+    last.max(waited.unwrap_or_default())
 }

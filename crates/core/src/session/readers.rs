@@ -39,7 +39,7 @@ const MAX_GIVEN_UP: usize = 256;
 const LET_COME: Duration = Duration::from_millis(250);
 
 /// What is taken for the time that a peer needs to answer when nothing is known of it.
-const UNKNOWN: Duration = Duration::from_millis(500);
+pub(super) const UNKNOWN: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Begins to read a stretch of the torrent's bytes: what comes next in it is fetched before

@@ -32,7 +32,7 @@ fn the_last_block_is_asked_of_four_one_after_the_other_and_cancelled_with_three(
         .collect();
     let mut asked = Vec::new();
     let mut times = Vec::new();
-    for _ in 0..30 {
+    for _ in 0..60 {
         for peer in &peers {
             if !bench.asked_of(*peer).is_empty() {
                 asked.push(*peer);
@@ -74,4 +74,18 @@ fn who_answers_late_is_no_help_in_the_end_until_others_are_later_still() {
     assert_eq!(bench.asked_of(late), []);
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.asked_of(late).len(), 1);
+}
+
+#[test]
+fn who_owes_a_block_for_long_is_not_asked_for_another_in_the_end() {
+    let mut bench = bench(2);
+    let silent = open(&mut bench, 1, &Message::Bitfield(&[0b1000_0000]));
+    assert_eq!(bench.asked_of(silent).len(), 1);
+    bench.pass(SLOW);
+    let other = open(&mut bench, 2, &Message::HaveAll);
+    let asked = bench.asked_of(other);
+    assert_eq!(asked.len(), 2, "its own, and what the silent one owes");
+    bench.say(silent, &Message::Have(1));
+    bench.pass(SLOW - Duration::from_millis(500));
+    assert_eq!(bench.asked_of(silent), []);
 }

@@ -92,6 +92,7 @@ fn slow_peers_do_not_hold_up_what_is_read() {
     );
     assert!(with.first_byte < Duration::from_secs(3), "{with:?}");
     assert_eq!(with.stalls, 0, "{with:?}");
+    assert!(with.began < Duration::from_millis(2500), "{with:?}");
     // Who does not say that it reads waits longer, and stalls all the same.
     assert!(without.began > with.began * 2, "{without:?}");
     assert!(without.stalls > 0, "{without:?}");

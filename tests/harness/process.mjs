@@ -111,7 +111,8 @@ export class Started {
       `${this.name}: ${what}`,
       () => {
         const found = look();
-        if (!found && !this.alive) throw new Error(`${this.name} ended before: ${what}`);
+        // Not before everything that it printed was read.
+        if (!found && !running.has(this.#child)) throw new Error(`${this.name} ended before: ${what}`);
         return found;
       },
       { within: limit, state: () => this.#out.at(-1) ?? this.#err.at(-1) },

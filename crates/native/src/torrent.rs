@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use brackish_core::{
     AddTorrent, AddTorrentError, Event, Existing, Limits, PeerStats, Priority, Select, SelectError,
@@ -188,8 +188,13 @@ impl Torrent {
         self.registered.stats.clone()
     }
 
-    /// What happens to the torrent from now on. A receiver that falls far behind misses some.
+    /// What happens to the torrent: since it was added for the first receiver, from now on for those
+    /// after it. A receiver that falls far behind misses some.
     pub fn events(&self) -> broadcast::Receiver<Event> {
+        let first = self.registered.first_events.lock();
+        if let Some(events) = first.unwrap_or_else(PoisonError::into_inner).take() {
+            return events;
+        }
         let events = self.registered.events.upgrade();
         events.map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
     }

@@ -217,6 +217,29 @@ async fn a_complete_file_is_checked_and_nothing_is_downloaded() {
 }
 
 #[tokio::test]
+async fn the_first_receiver_of_a_torrents_events_has_those_since_it_was_added() {
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("file.bin");
+    write(&source, &bytes(6, 1_000_000));
+    let (metainfo, _) = torrent_of(std::slice::from_ref(&source), &[]).await;
+    let node = tcp_node().await;
+    let torrent = download(&node, &metainfo, place.path(), Vec::new()).await;
+    within(torrent.wait_finished()).await.unwrap();
+    // The answer comes after what the engine told before.
+    torrent.verified().await.unwrap();
+    let mut events = torrent.clone().events();
+    let mut checked = 0;
+    while let Ok(event) = events.try_recv() {
+        if let Event::Checked { verified, .. } = event {
+            checked = verified;
+        }
+    }
+    assert_eq!(checked, metainfo.info.lengths().piece_count());
+    let later = torrent.events().try_recv();
+    assert!(later.is_err(), "{later:?}");
+}
+
+#[tokio::test]
 async fn a_bad_seed_is_banned_and_a_good_one_completes_the_file() {
     let place = tempfile::tempdir().unwrap();
     let good = place.path().join("good/file.bin");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use brackish_native::{Add, Node, Select, Torrent, TorrentStats, source};
 use brackish_wire::metainfo::Info;
 
-use super::follow::{Ended, Until, follow};
+use super::follow::{Ended, Follower, Until};
 use super::peers;
 use crate::args::DownloadArgs;
 use crate::failure::Failure;
@@ -68,15 +68,16 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         view.note("It names no tracker and no peer: waiting for peers to come; --peer and --tracker name some.");
     }
     let started = Instant::now();
-    let ended = match choose(&torrent, &args.files, &mut view, &stop).await {
-        Ok(()) => download(&torrent, &mut view, &stop, &name).await,
+    let mut follower = Follower::new(&torrent, &mut view, &stop);
+    let ended = match choose(&torrent, &args.files, &mut follower).await {
+        Ok(()) => download(&mut follower, &name).await,
         Err(failure) => Err(failure),
     };
     if let (Ok(stats), Some(info)) = (&ended, torrent.info()) {
         finished(mode, &info, stats, started.elapsed(), &args.output);
     }
     let ended = match ended {
-        Ok(_) if args.seed => seed(&torrent, &mut view, &stop).await,
+        Ok(_) if args.seed => seed(&mut follower).await,
         Ok(_) => Ok(()),
         Err(failure) => Err(failure),
     };
@@ -90,13 +91,12 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
 async fn choose(
     torrent: &Torrent,
     wanted: &[Wanted],
-    view: &mut LiveView,
-    stop: &Stop,
+    follower: &mut Follower<'_>,
 ) -> Result<(), Failure> {
     if wanted.is_empty() {
         return Ok(());
     }
-    if let (Ended::Reached, _) = follow(torrent, view, stop, Until::Described).await?
+    if let (Ended::Reached, _) = follower.follow(Until::Described).await?
         && let Some(info) = torrent.info()
     {
         let priorities = priorities(wanted, &info)?;
@@ -106,14 +106,9 @@ async fn choose(
     Ok(())
 }
 
-async fn download(
-    torrent: &Torrent,
-    view: &mut LiveView,
-    stop: &Stop,
-    name: &str,
-) -> Result<TorrentStats, Failure> {
-    let (ended, stats) = follow(torrent, view, stop, Until::Finished).await?;
-    view.last_figures(&stats);
+async fn download(follower: &mut Follower<'_>, name: &str) -> Result<TorrentStats, Failure> {
+    let (ended, stats) = follower.follow(Until::Finished).await?;
+    follower.view.last_figures(&stats);
     match (ended, stats.total) {
         (Ended::Reached, _) => Ok(stats),
         (Ended::Stopped, 0) => Err(Failure::new(name, "stopped before its description came")),
@@ -128,11 +123,11 @@ async fn download(
 }
 
 /// Seeds until the person wants an end.
-pub async fn seed(torrent: &Torrent, view: &mut LiveView, stop: &Stop) -> Result<(), Failure> {
-    view.note("Seeding; Ctrl-C ends it.");
-    let (_, stats) = follow(torrent, view, stop, Until::Stopped).await?;
-    view.last_figures(&stats);
-    view.stopped();
+pub async fn seed(follower: &mut Follower<'_>) -> Result<(), Failure> {
+    follower.view.note("Seeding; Ctrl-C ends it.");
+    let (_, stats) = follower.follow(Until::Stopped).await?;
+    follower.view.last_figures(&stats);
+    follower.view.stopped();
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use brackish_native::{Event, Torrent, TorrentState, TorrentStats, TrackerStatus};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::failure::Failure;
@@ -39,58 +40,79 @@ pub enum Ended {
     Stopped,
 }
 
-/// Follows the torrent; its last figures come back too.
-pub async fn follow(
-    torrent: &Torrent,
-    view: &mut LiveView,
-    stop: &Stop,
-    until: Until,
-) -> Result<(Ended, TorrentStats), Failure> {
-    let mut stats = torrent.stats();
-    let mut events = torrent.events();
-    let mut ticks = tokio::time::interval(TICK);
-    let may_give_up = matches!(until, Until::Finished | Until::Described);
-    let mut trackers = Trackers::new(may_give_up);
-    loop {
-        let now = stats.borrow_and_update().clone();
-        if now.state == TorrentState::Failed {
-            torrent.wait_finished().await?;
+/// Shows a torrent, and misses nothing of what happens to it.
+pub struct Follower<'a> {
+    torrent: &'a Torrent,
+    /// Where it is shown.
+    pub view: &'a mut LiveView,
+    stop: &'a Stop,
+    events: Receiver<Event>,
+    /// The event that what is there has been looked at has come, or will not.
+    checked: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Follows a torrent from when it was added, if nobody did before.
+    pub fn new(torrent: &'a Torrent, view: &'a mut LiveView, stop: &'a Stop) -> Self {
+        Self {
+            torrent,
+            view,
+            stop,
+            events: torrent.events(),
+            checked: false,
         }
-        let reached = match until {
-            Until::Finished => now.state == TorrentState::Seeding,
-            Until::Described => torrent.info().is_some(),
-            Until::Checked => {
-                matches!(now.state, TorrentState::Seeding | TorrentState::Downloading)
+    }
+
+    /// Follows the torrent; its last figures come back too.
+    pub async fn follow(&mut self, until: Until) -> Result<(Ended, TorrentStats), Failure> {
+        let mut stats = self.torrent.stats();
+        let mut ticks = tokio::time::interval(TICK);
+        let may_give_up = matches!(until, Until::Finished | Until::Described);
+        let mut trackers = Trackers::new(may_give_up);
+        loop {
+            let now = stats.borrow_and_update().clone();
+            if now.state == TorrentState::Failed {
+                self.torrent.wait_finished().await?;
             }
-            Until::Stopped => false,
-        };
-        if reached {
-            return Ok((Ended::Reached, now));
-        }
-        tokio::select! {
-            () = stop.requested() => return Ok((Ended::Stopped, now)),
-            changed = stats.changed() => {
-                if changed.is_err() {
-                    // The node is gone, and says why.
-                    torrent.wait_finished().await?;
-                    return Ok((Ended::Stopped, now));
+            // The figures come before the event; who reads the events is to have both.
+            let reached = match until {
+                Until::Finished => self.checked && now.state == TorrentState::Seeding,
+                Until::Described => self.torrent.info().is_some(),
+                Until::Checked => {
+                    self.checked
+                        && matches!(now.state, TorrentState::Seeding | TorrentState::Downloading)
                 }
+                Until::Stopped => false,
+            };
+            if reached {
+                return Ok((Ended::Reached, now));
             }
-            event = events.recv() => match event {
-                Ok(event) => {
-                    view.event(&event);
-                    trackers.event(&event);
+            tokio::select! {
+                () = self.stop.requested() => return Ok((Ended::Stopped, now)),
+                changed = stats.changed() => {
+                    if changed.is_err() {
+                        // The node is gone, and says why.
+                        self.torrent.wait_finished().await?;
+                        return Ok((Ended::Stopped, now));
+                    }
                 }
-                // Only figures matter then, and those come by themselves.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => {
-                    torrent.wait_finished().await?;
-                    return Ok((Ended::Stopped, now));
+                event = self.events.recv() => match event {
+                    Ok(event) => {
+                        self.checked |= matches!(event, Event::Checked { .. });
+                        self.view.event(&event);
+                        trackers.event(&event);
+                    }
+                    // Only figures matter then, and those come by themselves.
+                    Err(RecvError::Lagged(_)) => self.checked = true,
+                    Err(RecvError::Closed) => {
+                        self.torrent.wait_finished().await?;
+                        return Ok((Ended::Stopped, now));
+                    }
+                },
+                _ = ticks.tick() => {
+                    self.view.figures(&now);
+                    trackers.tick(self.torrent, &now, self.view).await?;
                 }
-            },
-            _ = ticks.tick() => {
-                view.figures(&now);
-                trackers.tick(torrent, &now, view).await?;
             }
         }
     }

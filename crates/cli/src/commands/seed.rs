@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use brackish_native::{Add, Torrent, TorrentState, source};
+use brackish_native::{Add, TorrentState, source};
 
 use super::download::{port_note, seed};
-use super::follow::{Ended, Until, follow};
+use super::follow::{Ended, Follower, Until};
 use super::peers;
 use crate::args::SeedArgs;
 use crate::failure::Failure;
@@ -45,18 +45,19 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
             ..Ready::default()
         }));
     };
-    let ended = match check(&torrent, &mut view, &stop, &args.directory).await {
+    let mut follower = Follower::new(&torrent, &mut view, &stop);
+    let ended = match check(&mut follower, &args.directory).await {
         Ok(Ended::Stopped) => Ok(()),
         Ok(Ended::Reached) => {
             if mode == Mode::Json {
                 ready();
             }
-            view.note(&format!(
+            follower.view.note(&format!(
                 "{}: every piece verified{}",
                 printable(&name),
                 port_note(&node)
             ));
-            seed(&torrent, &mut view, &stop).await
+            seed(&mut follower).await
         }
         Err(failure) => Err(failure),
     };
@@ -67,13 +68,8 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Waits until what is there was looked at; a seed must have everything.
-async fn check(
-    torrent: &Torrent,
-    view: &mut LiveView,
-    stop: &Stop,
-    directory: &Path,
-) -> Result<Ended, Failure> {
-    let (ended, stats) = follow(torrent, view, stop, Until::Checked).await?;
+async fn check(follower: &mut Follower<'_>, directory: &Path) -> Result<Ended, Failure> {
+    let (ended, stats) = follower.follow(Until::Checked).await?;
     if ended == Ended::Reached && stats.state != TorrentState::Seeding {
         let missing = stats.pieces.saturating_sub(stats.verified_pieces);
         let why = format!(

@@ -12,7 +12,7 @@ use brackish_wire::metainfo::Metainfo;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::follow::{Until, follow};
+use super::follow::{Follower, Until};
 use super::peers;
 use crate::addresses;
 use crate::args::ShareArgs;
@@ -48,7 +48,7 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
     let torrent = add(&node, &args, metainfo.clone(), map, listening, named_peers).await?;
     announce(mode, &metainfo, &site, &node);
     let mut view = LiveView::new(mode, &name);
-    let ended = serve(&torrent, &mut view, &stop).await;
+    let ended = serve(Follower::new(&torrent, &mut view, &stop)).await;
     drop(view);
     // The node leaves its trackers, so its own is closed after it.
     node.shutdown().await;
@@ -60,11 +60,13 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(torrent: &Torrent, view: &mut LiveView, stop: &Stop) -> Result<(), Failure> {
-    let (_, stats) = follow(torrent, view, stop, Until::Stopped).await?;
-    view.last_figures(&stats);
+async fn serve(mut follower: Follower<'_>) -> Result<(), Failure> {
+    let (_, stats) = follower.follow(Until::Stopped).await?;
+    follower.view.last_figures(&stats);
     if stats.uploaded > 0 {
-        view.note(&format!("Served {}.", bytes(stats.uploaded)));
+        follower
+            .view
+            .note(&format!("Served {}.", bytes(stats.uploaded)));
     }
     Ok(())
 }

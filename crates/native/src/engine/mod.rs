@@ -17,7 +17,7 @@ mod webrtc;
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use brackish_core::{
@@ -103,6 +103,8 @@ pub(crate) struct Registered {
     pub(crate) info: watch::Receiver<Option<Arc<Info>>>,
     pub(crate) failure: watch::Receiver<Option<StorageError>>,
     pub(crate) events: broadcast::WeakSender<Event>,
+    /// Has every event since the torrent was added, until someone takes it.
+    pub(crate) first_events: Arc<Mutex<Option<broadcast::Receiver<Event>>>>,
 }
 
 /// The way to a running engine. The engine ends when the last one is gone.

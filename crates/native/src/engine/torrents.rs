@@ -1,7 +1,7 @@
 //! What the engine keeps of each torrent: where its files are, and what its handles are told.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use brackish_core::{Event, Session, StorageError, TorrentId, TorrentState, TorrentStats};
 use brackish_wire::metainfo::Info;
@@ -61,6 +61,7 @@ impl Torrents {
             info: entry.info.subscribe(),
             failure: entry.failure.subscribe(),
             events: entry.events.downgrade(),
+            first_events: Arc::new(Mutex::new(Some(entry.events.subscribe()))),
         };
         self.all.insert(torrent, entry);
         registered

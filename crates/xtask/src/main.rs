@@ -31,6 +31,7 @@ usage: cargo xtask <command>
   test [--fast]                      everything: check, native, wasm, simulator, browser, interop
   bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
+  bench liars [--runs N]             real nodes, one in ten of which lies
   bench swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [--peers N]... [--size MiB] [--seed S]
                                      swarms in the simulator against the fluid bound
   sim [--seeds N] [--seed S] [calm|wild]
@@ -93,16 +94,19 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Swarms in the simulator, or ours beside other people's.
+/// Swarms in the simulator, liars among real nodes, or ours beside other people's.
 fn bench(arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((first, rest)) if first == "swarm" => simulator::bench(rest),
+        Some((first, rest)) if first == "liars" => {
+            process::run(process::example("brackish-native", "liars").args(rest))
+        }
         #[cfg(target_os = "linux")]
         _ => bench::run(arguments),
         #[cfg(not(target_os = "linux"))]
         _ => bail!(
             "only Linux accounts for processes as these benchmarks need it (/proc): \
-             `cargo xtask bench swarm` runs here too"
+             `cargo xtask bench swarm` and `liars` run here too"
         ),
     }
 }

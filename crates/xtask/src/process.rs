@@ -72,6 +72,14 @@ pub fn cargo() -> Command {
     command
 }
 
+/// An example of one of our crates, built for speed; arguments that are added are its own.
+pub fn example(package: &str, name: &str) -> Command {
+    let mut cargo = cargo();
+    cargo.args(["run", "--quiet", "--release", "--package", package]);
+    cargo.args(["--example", name, "--"]);
+    cargo
+}
+
 /// Removes what an outer `cargo run` put into the environment.
 pub fn without_cargo_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {

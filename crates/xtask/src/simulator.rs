@@ -36,8 +36,5 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
 }
 
 fn driver(example: &str) -> std::process::Command {
-    let mut cargo = process::cargo();
-    cargo.args(["run", "--quiet", "--release", "--package", "brackish-sim"]);
-    cargo.args(["--example", example, "--"]);
-    cargo
+    process::example("brackish-sim", example)
 }

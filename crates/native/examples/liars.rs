@@ -2,26 +2,23 @@
 //! liars [--runs N]`. Over TCP, then over WebRTC, on loopback, with limits on what each sends, so that
 //! the links decide and not the machine.
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use brackish_native::create::create;
-use brackish_native::{
-    Add, CreateOptions, Event, Existing, Limits, Node, NodeConfig, Place, Source, StorageMap,
-    Torrent,
-};
-use brackish_tracker::server::{ServerConfig, serve};
+use brackish_native::{Event, Limits, Node, NodeConfig, StorageMap, Torrent};
 use brackish_wire::PeerId;
 use brackish_wire::metainfo::Metainfo;
-use tokio::net::TcpListener;
+use common::{bytes, download, seed, torrent_of, tracker, write};
 use tokio::time::timeout;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const MIB: u64 = 1 << 20;
 const LENGTH: u64 = 32 * MIB;
-const PIECE: u32 = 64 << 10;
 const BLOCK: usize = 16 << 10;
 const PEERS: usize = 10;
 /// Bytes per second that the origin sends, and each other peer.
@@ -50,6 +47,8 @@ struct Outcome {
     time: Duration,
     /// The most bad pieces that an honest peer had before it banned the liar.
     bad_pieces: usize,
+    /// Honest peers that were lied to and banned the liar.
+    banned_it: usize,
     /// Honest peers that were banned by someone. There should be none.
     honest_banned: usize,
 }
@@ -58,7 +57,10 @@ struct Outcome {
 async fn main() -> Result<()> {
     let runs = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
         [] => 3,
-        [flag, count] if flag == "--runs" => count.parse::<usize>()?.max(1),
+        [flag, count] if flag == "--runs" => match count.parse::<usize>() {
+            Ok(runs @ 1..) => runs,
+            _ => return Err(format!("--runs takes a number from 1, not `{count}`").into()),
+        },
         _ => return Err("usage: cargo xtask bench liars [--runs N]".into()),
     };
     println!(
@@ -69,25 +71,29 @@ async fn main() -> Result<()> {
         PEER_UP / MIB,
     );
     println!(
-        "| over | last peer without a liar s | last honest peer with one s | × | bad pieces of a peer, at most | honest peers banned |"
+        "| over | last peer without a liar s | last honest peer with one s | × | peers that banned the liar | bad pieces of a peer, at most | honest peers banned |"
     );
-    println!("|---|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
     for over in [Over::Tcp, Over::WebRtc] {
         let (mut without, mut with) = (Vec::new(), Vec::new());
-        let (mut bad_pieces, mut honest_banned) = (0, 0);
+        let (mut banned_it, mut bad_pieces, mut honest_banned) = (Vec::new(), 0, 0);
         for _ in 0..runs {
             for (liars, times) in [(0, &mut without), (1, &mut with)] {
                 let outcome = crowd(over, liars).await?;
                 times.push(outcome.time);
+                if liars > 0 {
+                    banned_it.push(outcome.banned_it.to_string());
+                }
                 bad_pieces = bad_pieces.max(outcome.bad_pieces);
                 honest_banned += outcome.honest_banned;
             }
         }
         let ratio = median(&mut with).as_secs_f64() / median(&mut without).as_secs_f64();
         println!(
-            "| {over:?} | {} | {} | {ratio:.2} | {bad_pieces} | {honest_banned} |",
+            "| {over:?} | {} | {} | {ratio:.2} | {} | {bad_pieces} | {honest_banned} |",
             shown(&mut without),
-            shown(&mut with)
+            shown(&mut with),
+            banned_it.join(", ")
         );
     }
     Ok(())
@@ -95,22 +101,15 @@ async fn main() -> Result<()> {
 
 /// Plays one crowd to its end; fails if an honest peer does not have the right file.
 async fn crowd(over: Over, liars: usize) -> Result<Outcome> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let meeting = listener.local_addr()?;
-    let tracker = tokio::spawn(serve(
-        listener,
-        ServerConfig::default(),
-        None,
-        std::future::pending(),
-    ));
+    let (meeting, _stop) = tracker().await;
     let place = tempfile::tempdir()?;
     let scheme = match over {
         Over::Tcp => "http",
         Over::WebRtc => "ws",
     };
-    let scene = Scene::make(place.path(), format!("{scheme}://{meeting}/announce")).await?;
+    let scene = Scene::make(place.path(), format!("{scheme}://{meeting}/announce")).await;
     let origin = node(over, ORIGIN_UP).await?;
-    serve_copy(&origin, &scene, &scene.right).await?;
+    seed(&origin, &scene.metainfo, scene.right.clone()).await;
     let mut nodes = Vec::new();
     for _ in 0..PEERS {
         nodes.push(node(over, PEER_UP).await?);
@@ -122,12 +121,11 @@ async fn crowd(over: Over, liars: usize) -> Result<Outcome> {
     let mut torrents = Vec::new();
     for (number, node) in honest.iter().enumerate() {
         let into = scene.folder.join(number.to_string());
-        let add = Add::new(Source::Metainfo(scene.metainfo.clone()), into);
-        torrents.push(node.add(add).await?);
+        torrents.push(download(node, &scene.metainfo, &into, Vec::new()).await);
         // The liars come among the first.
         if number == 0 {
             for liar in lying {
-                serve_copy(liar, &scene, &scene.wrong).await?;
+                seed(liar, &scene.metainfo, scene.wrong.clone()).await;
             }
         }
     }
@@ -138,13 +136,17 @@ async fn crowd(over: Over, liars: usize) -> Result<Outcome> {
     let mut outcome = Outcome {
         time: Duration::ZERO,
         bad_pieces: 0,
+        banned_it: 0,
         honest_banned: 0,
     };
     for watcher in watchers {
         let (banned, failed, ended) = watcher.await??;
         outcome.time = outcome.time.max(ended - begun);
         outcome.bad_pieces = outcome.bad_pieces.max(failed);
-        outcome.honest_banned += banned.iter().filter(|id| !liar_ids.contains(id)).count();
+        let (right, wrong): (Vec<PeerId>, Vec<PeerId>) =
+            banned.into_iter().partition(|id| liar_ids.contains(id));
+        outcome.banned_it += usize::from(!right.is_empty());
+        outcome.honest_banned += wrong.len();
     }
     for number in 0..honest.len() {
         let got = std::fs::read(scene.folder.join(number.to_string()).join("file.bin"))?;
@@ -156,7 +158,6 @@ async fn crowd(over: Over, liars: usize) -> Result<Outcome> {
         node.shutdown().await;
     }
     origin.shutdown().await;
-    tracker.abort();
     Ok(outcome)
 }
 
@@ -188,54 +189,24 @@ async fn node(over: Over, up: u64) -> Result<Node> {
     Ok(Node::start(config).await?)
 }
 
-/// Seeds a copy as if it had been checked.
-async fn serve_copy(node: &Node, scene: &Scene, copy: &StorageMap) -> Result<()> {
-    let mut add = Add::new(Source::Metainfo(scene.metainfo.clone()), "");
-    add.place = Place::Map(copy.clone());
-    add.existing = Existing::AllVerified;
-    node.add(add).await?.wait_finished().await?;
-    Ok(())
-}
-
 impl Scene {
-    async fn make(folder: &Path, tracker: String) -> Result<Self> {
+    async fn make(folder: &Path, tracker: String) -> Self {
         let right = folder.join("right/file.bin");
         let wrong = folder.join("wrong/file.bin");
-        let data = noise(LENGTH as usize);
+        let data = bytes(1, LENGTH as usize);
         let mut copy = data.clone();
         copy.iter_mut().step_by(BLOCK).for_each(|byte| *byte ^= 1);
-        for (path, content) in [(&right, &data), (&wrong, &copy)] {
-            std::fs::create_dir_all(path.parent().ok_or("no folder")?)?;
-            std::fs::write(path, content)?;
-        }
-        let options = CreateOptions {
-            piece_length: Some(PIECE),
-            trackers: vec![vec![tracker]],
-            ..CreateOptions::default()
-        };
-        let (metainfo, right) = create(&[right], options, |_| {}).await?;
-        Ok(Self {
+        write(&right, &data);
+        write(&wrong, &copy);
+        let (metainfo, right) = torrent_of(&[right], &[tracker]).await;
+        Self {
             folder: folder.to_owned(),
             metainfo,
             right,
             wrong: StorageMap::new(vec![wrong]),
             data,
-        })
+        }
     }
-}
-
-/// Bytes that cannot be compressed.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut out = Vec::with_capacity(length + 8);
-    while out.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        out.extend_from_slice(&state.to_le_bytes());
-    }
-    out.truncate(length);
-    out
 }
 
 fn median(times: &mut [Duration]) -> Duration {

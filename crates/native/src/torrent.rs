@@ -189,7 +189,7 @@ impl Torrent {
     }
 
     /// What happens to the torrent: since it was added for the first receiver, from now on for those
-    /// after it. A receiver that falls far behind misses some.
+    /// after it. A receiver that falls 4096 events behind misses some.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         let first = self.registered.first_events.lock();
         if let Some(events) = first.unwrap_or_else(PoisonError::into_inner).take() {

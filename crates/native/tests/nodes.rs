@@ -204,7 +204,7 @@ async fn a_download_goes_on_where_it_was_dropped() {
 }
 
 #[tokio::test]
-async fn a_complete_file_is_checked_and_nothing_is_downloaded() {
+async fn a_complete_file_is_checked_which_is_told_and_nothing_is_downloaded() {
     let place = tempfile::tempdir().unwrap();
     let source = place.path().join("file.bin");
     write(&source, &bytes(6, 1_000_000));
@@ -213,28 +213,14 @@ async fn a_complete_file_is_checked_and_nothing_is_downloaded() {
     let torrent = download(&node, &metainfo, place.path(), Vec::new()).await;
     within(torrent.wait_finished()).await.unwrap();
     assert_eq!(torrent.stats().borrow().downloaded, 0);
-    assert!(torrent.verified().await.unwrap().is_full());
-}
-
-#[tokio::test]
-async fn the_first_receiver_of_a_torrents_events_has_those_since_it_was_added() {
-    let place = tempfile::tempdir().unwrap();
-    let source = place.path().join("file.bin");
-    write(&source, &bytes(6, 1_000_000));
-    let (metainfo, _) = torrent_of(std::slice::from_ref(&source), &[]).await;
-    let node = tcp_node().await;
-    let torrent = download(&node, &metainfo, place.path(), Vec::new()).await;
-    within(torrent.wait_finished()).await.unwrap();
     // The answer comes after what the engine told before.
-    torrent.verified().await.unwrap();
-    let mut events = torrent.clone().events();
-    let mut checked = 0;
-    while let Ok(event) = events.try_recv() {
-        if let Event::Checked { verified, .. } = event {
-            checked = verified;
-        }
-    }
-    assert_eq!(checked, metainfo.info.lengths().piece_count());
+    assert!(torrent.verified().await.unwrap().is_full());
+    let mut events = torrent.events();
+    let told = std::iter::from_fn(|| events.try_recv().ok()).collect::<Vec<_>>();
+    let pieces = metainfo.info.lengths().piece_count();
+    let checked =
+        |event: &Event| matches!(event, Event::Checked { verified, .. } if *verified == pieces);
+    assert!(told.iter().any(checked), "{told:?}");
     let later = torrent.events().try_recv();
     assert!(later.is_err(), "{later:?}");
 }

@@ -51,6 +51,11 @@ const MAX_MESSAGE: u32 = 256 << 10;
 /// Largest message that a peer takes if its SDP does not say (RFC 8841).
 const DEFAULT_MAX_MESSAGE: usize = 64 << 10;
 
+/// When a full window is looked at again, and after twice as long each time. The crate tells that a
+/// channel runs low only where its SCTP saw more than that: what is acknowledged before it took the
+/// newest messages is missed.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+
 /// Data channels that a peer may open before one is looked at; the first one is used.
 const MAX_WAITING_CHANNELS: usize = 4;
 
@@ -237,14 +242,19 @@ impl PeerChannel {
             let low = u32::try_from(window / 4 * 3).unwrap_or(u32::MAX);
             channel.set_buffered_amount_low_threshold(low).await?;
         }
-        let mut outstanding = channel.outstanding_bytes().await?;
-        while outstanding >= window {
-            let woken = tokio::time::timeout(patience, self.low.notified()).await;
+        let mut outstanding = usize::MAX;
+        let mut since = Instant::now();
+        let mut pause = FIRST_LOOK;
+        loop {
             let left = channel.outstanding_bytes().await?;
-            if woken.is_err() && left >= outstanding {
+            if left < outstanding {
+                (outstanding, since, pause) = (left, Instant::now(), FIRST_LOOK);
+            }
+            if left < window || since.elapsed() >= patience {
                 break;
             }
-            outstanding = left;
+            let _ = tokio::time::timeout(pause, self.low.notified()).await;
+            pause = (pause * 2).min(patience);
         }
         Ok(channel.send(message).await?)
     }

@@ -139,10 +139,14 @@ impl Pipeline {
         {
             self.fast_start = false;
         }
+        // Until then nothing had come: the rate is of a part of the time, or not known yet.
+        let began = self.last_rate == 0.0;
         self.last_rate = rate;
         if !self.fast_start {
             let blocks = rate * self.window().as_secs_f64() / f64::from(BLOCK_LENGTH);
-            self.target = (blocks.ceil() as usize).clamp(MIN.min(self.limit), self.limit);
+            let needed = (blocks.ceil() as usize).clamp(MIN.min(self.limit), self.limit);
+            let least = if began { self.target } else { 0 };
+            self.target = needed.max(least);
         }
     }
 }
@@ -206,6 +210,23 @@ mod tests {
         pipeline.snub();
         pipeline.on_tick(200_000, true);
         assert!(pipeline.target() <= 5, "{}", pipeline.target());
+    }
+
+    #[test]
+    fn what_a_fast_start_found_outlives_the_tick_that_knows_no_rate_yet() {
+        let mut pipeline = Pipeline::new();
+        pipeline.set_limit(1000);
+        for _ in 0..500 {
+            pipeline.on_block(Duration::from_millis(5), Duration::ZERO);
+        }
+        pipeline.on_block(Duration::from_millis(150), Duration::ZERO);
+        assert!(!pipeline.is_growing());
+        let found = pipeline.target();
+        pipeline.on_tick(0, true);
+        pipeline.on_tick(1_000_000, true);
+        assert_eq!(pipeline.target(), found);
+        pipeline.on_tick(1_000_000, true);
+        assert!(pipeline.target() < 20, "{}", pipeline.target());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brackish_core::{ConnectionId, Input, JobId, Session, SocketId, Timestamp, Via};
+use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
@@ -56,7 +57,7 @@ pub(super) struct Driver {
     origin: Instant,
     armed: Option<Timestamp>,
     done: Vec<Done>,
-    buffer: Rc<RefCell<Box<[u8]>>>,
+    buffer: Rc<RefCell<BytesMut>>,
 }
 
 /// A connection as the driver has it.
@@ -99,7 +100,7 @@ impl Driver {
             origin,
             armed: None,
             done: Vec::new(),
-            buffer: Rc::new(RefCell::new(vec![0; tcp::READ_BUFFER].into_boxed_slice())),
+            buffer: Rc::new(RefCell::new(tcp::read_buffer())),
         }
     }
 
@@ -118,7 +119,7 @@ impl Driver {
     }
 
     /// The buffer that sockets are read into; only ever borrowed within one turn.
-    pub(super) fn read_buffer(&self) -> Rc<RefCell<Box<[u8]>>> {
+    pub(super) fn read_buffer(&self) -> Rc<RefCell<BytesMut>> {
         self.buffer.clone()
     }
 

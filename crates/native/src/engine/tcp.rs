@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use brackish_core::ConnectionId;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -18,7 +18,11 @@ use crate::trackers::in_words;
 
 /// Bytes read at a time. A read that large takes many blocks in one system call, and stays within
 /// the processor's cache until the blocks are copied out of it.
-pub(super) const READ_BUFFER: usize = 256 << 10;
+const READ_BUFFER: usize = 256 << 10;
+
+/// Where they go begins at a line of the processor's cache: to 16 bytes behind one, which is where an
+/// allocator puts a large buffer, the system copies up to four times as slowly.
+const ALIGNMENT: usize = 64;
 
 /// Bytes that wait in the driver for a socket to take them; the socket has its own buffer besides.
 pub(super) const ROOM: usize = 256 << 10;
@@ -28,6 +32,15 @@ const READS_PER_TURN: usize = 4;
 
 /// Most buffers given to one write. A block and its header are two.
 const BUFFERS_PER_WRITE: usize = 64;
+
+/// The memory that sockets are read into.
+pub(super) fn read_buffer() -> BytesMut {
+    let mut buffer = BytesMut::zeroed(READ_BUFFER + ALIGNMENT);
+    let skipped = buffer.as_ptr().align_offset(ALIGNMENT);
+    buffer.advance(skipped.min(ALIGNMENT));
+    buffer.truncate(READ_BUFFER);
+    buffer
+}
 
 /// A TCP connection and what waits to be sent on it.
 pub(super) struct TcpLink {
@@ -179,7 +192,7 @@ fn read(
     connection: ConnectionId,
     link: &TcpLink,
     stream: &TcpStream,
-    buffer: &RefCell<Box<[u8]>>,
+    buffer: &RefCell<BytesMut>,
 ) -> Result<(), String> {
     let mut buffer = buffer.borrow_mut();
     for _ in 0..READS_PER_TURN {

@@ -233,10 +233,8 @@ impl Files {
             return Ok(file);
         }
         if let (PARTS, Some(path)) = (index, self.layout.parts()) {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(write);
-            let file = options.open(path);
-            let file = Arc::new(file.map_err(|error| failure(path, &error))?);
+            let file = open_parts(path, write).map_err(|error| failure(path, &error))?;
+            let file = Arc::new(file);
             self.handles.put(self.store, index, true, file.clone());
             return Ok(file);
         }
@@ -286,6 +284,15 @@ impl Files {
         }
         Ok(file)
     }
+}
+
+/// Opens the file of parts, made if it is to be written: it may be the first of all.
+fn open_parts(path: &Path, write: bool) -> io::Result<File> {
+    if let (true, Some(parent)) = (write, path.parent()) {
+        fs::create_dir_all(parent)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(write).open(path)
 }
 
 /// Refuses a path below `root` that a symbolic link leads out of it.

@@ -42,19 +42,20 @@ fn names(place: &Path) -> Vec<String> {
 
 #[test]
 fn a_file_that_is_not_wanted_is_not_made_and_what_comes_of_it_is_read_back() {
-    let place = tempfile::tempdir().unwrap();
-    let (data, files) = three_files(place.path());
+    let around = tempfile::tempdir().unwrap();
+    let place = &around.path().join("not made yet");
+    let (data, files) = three_files(place);
     files.prepare(&chosen(&[1])).unwrap();
     // The pieces of `b`: the first reaches into `a`, the last ends where `c` begins.
     write_pieces(&files, &data, 1..3);
     let mut back = vec![0; 64 << 10];
     files.read(32 << 10, &mut back).unwrap();
     assert!(back == data[32 << 10..96 << 10]);
-    let there = names(place.path());
+    let there = names(place);
     assert_eq!(there.len(), 2, "{there:?}");
     assert_eq!(there[0], "b");
-    assert!(fs::read(place.path().join("folder/b")).unwrap() == data[48 << 10..96 << 10]);
-    let parts = fs::metadata(place.path().join(&there[1])).unwrap().len();
+    assert!(fs::read(place.join("folder/b")).unwrap() == data[48 << 10..96 << 10]);
+    let parts = fs::metadata(place.join(&there[1])).unwrap().len();
     assert!(parts <= 64 << 10, "{parts} bytes are kept");
 }
 

@@ -14,6 +14,9 @@ use super::interrupt;
 /// How often a running process is looked at: far below what is measured, and next to free.
 const POLL: Duration = Duration::from_millis(2);
 
+/// How often the memory of a running process is looked at.
+const MEMORY_POLL: Duration = Duration::from_millis(20);
+
 /// How often the lines of a process are looked at that is not being timed by them.
 const LINE_POLL: Duration = Duration::from_millis(20);
 
@@ -106,7 +109,14 @@ impl Process {
     /// Waits until it is done, and sees to it that it ends. `watched` is the file that it writes.
     pub fn finish(mut self, done: Done, watched: Option<&Path>, limit: Duration) -> Result<Taken> {
         let mut first_byte = None;
+        let mut peak = self.peak_memory()?;
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() >= MEMORY_POLL {
+                // One that has just ended says nothing any more.
+                peak = self.peak_memory().unwrap_or(peak);
+                looked = Instant::now();
+            }
             if first_byte.is_none() && watched.is_some_and(has_bytes) {
                 first_byte = Some(self.started.elapsed());
             }
@@ -115,13 +125,14 @@ impl Process {
                 if reaped.status != 0 || matches!(done, Done::Says(_)) {
                     bail!("{} failed:\n{}", self.name, self.tail());
                 }
-                return Ok(reaped.taken(time, first_byte));
+                return Ok(reaped.taken(time, first_byte, peak));
             }
             if let Done::Says(text) = done
                 && !self.printed(text).is_empty()
             {
                 let time = self.started.elapsed();
-                return Ok(self.end()?.taken(time, first_byte));
+                let peak = self.peak_memory().unwrap_or(peak);
+                return Ok(self.end()?.taken(time, first_byte, peak));
             }
             if self.started.elapsed() > limit {
                 bail!("{} was not done in time:\n{}", self.name, self.tail());
@@ -131,9 +142,8 @@ impl Process {
     }
 
     /// Asks it to end, and makes it end if it does not.
-    pub fn stop(mut self) -> Result<Taken> {
-        let time = self.started.elapsed();
-        Ok(self.end()?.taken(time, None))
+    pub fn stop(mut self) -> Result<()> {
+        self.end().map(drop)
     }
 
     /// Processor time until now.
@@ -239,7 +249,8 @@ struct Reaped {
 }
 
 impl Reaped {
-    fn taken(&self, time: Duration, first_byte: Option<Duration>) -> Taken {
+    /// The peak is not the account's own: that begins with what the process had that started this one.
+    fn taken(&self, time: Duration, first_byte: Option<Duration>, peak_memory: u64) -> Taken {
         let duration = |time: libc::timeval| {
             Duration::from_secs_f64(time.tv_sec as f64 + time.tv_usec as f64 / 1e6)
         };
@@ -247,8 +258,7 @@ impl Reaped {
             time,
             first_byte,
             cpu: duration(self.usage.ru_utime) + duration(self.usage.ru_stime),
-            // Linux counts in KiB.
-            peak_memory: u64::try_from(self.usage.ru_maxrss).unwrap_or(0) * 1024,
+            peak_memory,
         }
     }
 }

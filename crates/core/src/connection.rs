@@ -12,7 +12,7 @@ use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
 use crate::session::{Entrusted, PeerHashes, Shown, Suggested};
-use crate::{ConnectionId, JobId, KeySet, SocketId, Timestamp, TorrentId, Via};
+use crate::{ConnectionId, DisconnectReason, JobId, KeySet, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
 /// is told no, or not answered.
@@ -217,6 +217,17 @@ impl Connection {
     /// Who is there, as far as is known.
     pub fn remote_id(&self) -> Option<PeerId> {
         self.peer.as_ref().map(|peer| peer.id).or(self.signalled)
+    }
+
+    /// The address that was dialled, where the connection ends for this reason without a handshake.
+    pub fn failed_dial(&self, reason: &DisconnectReason) -> Option<SocketAddr> {
+        let early = matches!(self.stage, Stage::Dialling | Stage::Handshaking);
+        let failed = matches!(
+            reason,
+            DisconnectReason::Remote(_) | DisconnectReason::Timeout | DisconnectReason::Protocol(_)
+        );
+        self.address
+            .filter(|_| early && failed && self.outgoing && self.via == Via::Tcp)
     }
 
     /// Whether another block may be read for it.

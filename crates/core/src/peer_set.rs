@@ -168,8 +168,12 @@ impl PeerSet {
         self.known.len()
     }
 
-    /// The next address to dial, marked as busy.
-    pub fn next_dial(&mut self, now: Timestamp) -> Option<SocketAddr> {
+    /// The next address to dial of those that `may` be dialled, marked as busy.
+    pub fn next_dial(
+        &mut self,
+        now: Timestamp,
+        may: impl Fn(SocketAddr) -> bool,
+    ) -> Option<SocketAddr> {
         while let Some(&(due, address)) = self.waiting.first() {
             if due > now {
                 break;
@@ -177,7 +181,9 @@ impl PeerSet {
             self.waiting.pop_first();
             self.make_ready(address);
         }
-        while let Some((_, address)) = self.ready.pop() {
+        loop {
+            let at = self.ready.iter().rposition(|(_, address)| may(*address))?;
+            let (_, address) = self.ready.remove(at);
             if let Some(known) = self.known.get_mut(&address)
                 && !known.busy
             {
@@ -185,7 +191,6 @@ impl PeerSet {
                 return Some(address);
             }
         }
-        None
     }
 
     /// The peer of a connection that came in listens at this address: it is not to be dialled while
@@ -363,7 +368,7 @@ mod tests {
             let mut now = Timestamp::ZERO;
             let mut dials = Vec::new();
             for _ in 0..1000 {
-                if let Some(peer) = set.next_dial(now) {
+                if let Some(peer) = set.next_dial(now, |_| true) {
                     dials.push(now);
                     set.released(peer, false, now);
                 }
@@ -386,14 +391,14 @@ mod tests {
         set.add(address(1), Source::Tracker);
         set.ban(address(1));
         set.add(address(2), Source::Tracker);
-        assert_eq!(set.next_dial(Timestamp::ZERO), None);
+        assert_eq!(set.next_dial(Timestamp::ZERO, |_| true), None);
     }
 
     #[test]
     fn a_peer_that_does_not_know_one_name_is_tried_by_the_other() {
         let mut set = set();
         set.add(address(1), Source::Tracker);
-        assert_eq!(set.next_dial(Timestamp::ZERO), Some(address(1)));
+        assert_eq!(set.next_dial(Timestamp::ZERO, |_| true), Some(address(1)));
         set.add_of_v2(address(2));
         assert!(!set.is_of_v2(address(1)) && set.is_of_v2(address(2)));
         set.released(address(1), false, Timestamp::ZERO);
@@ -443,8 +448,8 @@ mod tests {
         let chosen = SocketAddr::from(([10, 99, 7, 1], 6881));
         set.add(chosen, Source::User);
         let now = Timestamp::ZERO;
-        assert_eq!(set.next_dial(now), Some(chosen));
-        let dialled: Vec<u32> = std::iter::from_fn(|| set.next_dial(now))
+        assert_eq!(set.next_dial(now, |_| true), Some(chosen));
+        let dialled: Vec<u32> = std::iter::from_fn(|| set.next_dial(now, |_| true))
             .collect::<Vec<_>>()
             .into_iter()
             .map(|address| set.priority(address))

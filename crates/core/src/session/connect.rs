@@ -204,6 +204,9 @@ impl Session {
         }
         connection.peer = Some(Box::new(peer));
         connection.handshake = Vec::new();
+        if let Some(address) = connection.address.filter(|_| connection.outgoing) {
+            self.cx.dials.succeeded(address);
+        }
         connection.enter(Stage::Active, self.cx.now);
         torrent.active.push(id);
         if let Some(address) = connection.dialable {
@@ -299,6 +302,9 @@ impl Session {
         let Some(torrent_id) = connection.torrent else {
             return true;
         };
+        if let Some(address) = connection.failed_dial(&reason) {
+            self.cx.dials.failed(address, self.cx.now);
+        }
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return true;
         };

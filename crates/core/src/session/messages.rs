@@ -25,7 +25,8 @@ impl Session {
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
         };
-        let idle = brackish_wire::message::Decoder::new(0);
+        // Its limit is that of the decoder: a message may raise it.
+        let idle = brackish_wire::message::Decoder::new(connection.decoder.max_frame());
         let mut decoder = std::mem::replace(&mut connection.decoder, idle);
         loop {
             match decoder.next(&mut data) {
@@ -34,9 +35,10 @@ impl Session {
                 Err(error) => self.violated(id, error.to_string()),
             }
             // Any message may end its connection.
-            if self.connections.get(id.into()).is_none() {
+            let Some(connection) = self.connections.get(id.into()) else {
                 return;
-            }
+            };
+            decoder.set_max_frame(connection.decoder.max_frame());
         }
         if let Some(connection) = self.connections.get_mut(id.into()) {
             connection.decoder = decoder;

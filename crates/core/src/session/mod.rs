@@ -55,6 +55,7 @@ use rand::rngs::ChaCha8Rng;
 
 use crate::announce::Socket;
 use crate::connection::Connection;
+use crate::dials::Dials;
 use crate::names::Names;
 use crate::own_address::OwnAddress;
 use crate::peer_set::{PeerSet, Source};
@@ -93,6 +94,8 @@ pub(crate) struct Context {
     pub jobs: Slab<Job>,
     /// Where we are, as peers say.
     pub own_address: OwnAddress,
+    /// Hosts that do not answer dials.
+    pub dials: Dials,
     /// Bytes of blocks that the store has been given and not written.
     pub storing: usize,
     /// Bytes of blocks asked for and not come.
@@ -161,6 +164,7 @@ impl Session {
                 events: VecDeque::new(),
                 jobs: Slab::new(),
                 own_address: OwnAddress::default(),
+                dials: Dials::default(),
                 storing: 0,
                 requested: 0,
                 gate: limits::Gate::new(now),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::Session;
 use crate::connection::{Connection, Stage};
+use crate::dials::MAX_PER_HOST;
+use crate::host::Host;
 use crate::{ConnectionId, Output, TorrentId, Via};
 
 /// A connection is not given up for a better one before it had this long to prove its worth.
@@ -17,20 +19,33 @@ impl Session {
         if !self.cx.config.tcp {
             return;
         }
-        let dialling = self
-            .connections
-            .iter()
-            .filter(|(_, c)| c.stage == Stage::Dialling)
-            .count();
+        let under_way = |c: &&Connection| {
+            let early = matches!(c.stage, Stage::Dialling | Stage::Handshaking);
+            early && c.outgoing && c.via == Via::Tcp
+        };
+        let dials = self.connections.iter().map(|(_, connection)| connection);
+        let mut dialled: Vec<Host> = Vec::new();
+        let mut dialling = 0;
+        for connection in dials.filter(under_way) {
+            dialling += usize::from(connection.stage == Stage::Dialling);
+            dialled.extend(connection.address.map(|address| Host::of(address.ip())));
+        }
         let mut free = self.cx.config.half_open.saturating_sub(dialling);
         free = free.min(self.room_for_connections(torrent_id));
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
         };
         while free > 0 {
-            let Some(address) = torrent.peer_set.next_dial(self.cx.now) else {
+            let (dials, now) = (&self.cx.dials, self.cx.now);
+            let may = |address: SocketAddr| {
+                let host = Host::of(address.ip());
+                let under_way = dialled.iter().filter(|dialled| **dialled == host);
+                under_way.count() < MAX_PER_HOST && dials.allows(host, now)
+            };
+            let Some(address) = torrent.peer_set.next_dial(now, may) else {
                 return;
             };
+            dialled.push(Host::of(address.ip()));
             free -= 1;
             let mut connection = Connection::new(Via::Tcp, true, Stage::Dialling, self.cx.now);
             connection.address = Some(address);

@@ -171,11 +171,16 @@ impl Bench {
         self.shake(connection, peer_id(number), fast)
     }
 
-    /// A connection that the session began is open, and this peer is there.
-    pub fn opened(&mut self, connection: ConnectionId, id: PeerId) -> Remote {
+    /// A connection that the session began is open.
+    pub fn open(&mut self, connection: ConnectionId) {
         self.links.insert(connection, Link::default());
         let room = 1 << 20;
         self.input(Input::Opened { connection, room });
+    }
+
+    /// A connection that the session began is open, and this peer is there.
+    pub fn opened(&mut self, connection: ConnectionId, id: PeerId) -> Remote {
+        self.open(connection);
         self.shake(connection, id, true)
     }
 

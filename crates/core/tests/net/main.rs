@@ -2,6 +2,7 @@
 //! the test.
 
 mod bench;
+mod dials;
 mod dont_have;
 mod endgame;
 mod fast;

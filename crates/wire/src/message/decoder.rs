@@ -42,6 +42,11 @@ impl Decoder {
         self.max_frame = max_frame;
     }
 
+    /// The longest frame that is taken, in bytes without the prefix.
+    pub fn max_frame(&self) -> u32 {
+        self.max_frame
+    }
+
     /// How many bytes of a frame that is not yet whole are held.
     pub fn buffered(&self) -> usize {
         if self.given { 0 } else { self.cut.len() }

@@ -45,7 +45,7 @@ pub fn priorities(wanted: &[Wanted], info: &Info) -> Result<Vec<Priority>, Failu
             let named = match one {
                 Wanted::Places(places) => places.contains(&place),
                 Wanted::Pattern(pattern) => {
-                    file.kind == FileKind::File && matches(pattern, &file.path.join("/"))
+                    file.kind == FileKind::File && matches(pattern, &file.path_text())
                 }
             };
             if named && let Some(priority) = priorities.get_mut(place) {

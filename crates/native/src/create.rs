@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use brackish_core::StorageError;
-use brackish_wire::metainfo::{InfoBuilder, Metainfo, MetainfoError, default_piece_length};
+use brackish_wire::metainfo::{
+    InfoBuilder, Metainfo, MetainfoError, NewFile, default_piece_length,
+};
 use brackish_wire::{Bitfield, LengthsError};
 
 use crate::config::Allocation;
@@ -17,6 +19,7 @@ use crate::hashing::hash_pieces;
 pub use crate::outline::Version;
 use crate::outline::{Found, Outline};
 use crate::storage::map::StorageMap;
+use crate::storage::names::bytes_of;
 use crate::storage::{Files, HandleCache, Layout};
 
 /// Most folders within each other that are walked. A torrent takes no more, and a link that leads
@@ -122,30 +125,28 @@ pub async fn create(
     })??;
     let total = found
         .iter()
-        .fold(0u64, |sum, file| sum.saturating_add(file.length));
+        .fold(0u64, |sum, found| sum.saturating_add(found.file.length));
     let piece_length = options
         .piece_length
         .unwrap_or_else(|| default_piece_length(total));
-    let single_file = matches!(found.as_slice(), [file] if paths.len() == 1 && file.components.len() == 1)
+    let single_file = matches!(found.as_slice(), [found] if paths.len() == 1 && found.file.path.len() == 1)
         && !fs::metadata(&first).is_ok_and(|metadata| metadata.is_dir());
     let name = match options.name {
-        Some(name) => name,
+        Some(name) => name.into_bytes(),
         None => default_name(paths)?,
     };
     let builder = if single_file {
-        for file in &mut found {
-            file.components = vec![name.clone()];
+        for found in &mut found {
+            found.file.path = vec![name.clone()];
         }
         InfoBuilder::single_file(name, total, piece_length)
     } else {
         // A folder given alone is the torrent's own folder; several paths are below it.
         let below = usize::from(paths.len() == 1);
-        for file in &mut found {
-            file.components.drain(..below.min(file.components.len()));
+        for found in &mut found {
+            found.file.path.drain(..below.min(found.file.path.len()));
         }
-        let files = found
-            .iter()
-            .map(|file| (file.components.clone(), file.length));
+        let files = found.iter().map(|found| found.file.clone());
         InfoBuilder::multi_file(name, files.collect(), piece_length)
     };
     let builder = builder.private(options.private);
@@ -179,7 +180,7 @@ pub async fn create(
 }
 
 /// The name of the one path, or of the folder that all paths are in.
-fn default_name(paths: &[PathBuf]) -> Result<String, CreateError> {
+fn default_name(paths: &[PathBuf]) -> Result<Vec<u8>, CreateError> {
     let absolute = |path: &PathBuf| {
         let found = if path.file_name().is_some() {
             std::path::absolute(path)
@@ -210,16 +211,16 @@ fn default_name(paths: &[PathBuf]) -> Result<String, CreateError> {
         }
     };
     let Some(name) = named.file_name() else {
-        return Ok("files".to_owned());
+        return Ok(b"files".to_vec());
     };
-    name.to_str()
-        .map(str::to_owned)
-        .ok_or(CreateError::Name { path: named })
+    bytes_of(name).ok_or_else(|| CreateError::Name {
+        path: named.clone(),
+    })
 }
 
 fn walk_all(paths: &[PathBuf]) -> Result<Vec<Found>, CreateError> {
     let mut found = Vec::new();
-    let mut names: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    let mut names: BTreeMap<Vec<u8>, &PathBuf> = BTreeMap::new();
     for path in paths {
         let name = default_name(std::slice::from_ref(path))?;
         if let Some(first) = names.insert(name.clone(), path) {
@@ -236,7 +237,7 @@ fn walk_all(paths: &[PathBuf]) -> Result<Vec<Found>, CreateError> {
 /// Adds the file, or all files below the folder, sorted by name.
 fn walk(
     path: &Path,
-    components: &mut Vec<String>,
+    components: &mut Vec<Vec<u8>>,
     found: &mut Vec<Found>,
 ) -> Result<(), CreateError> {
     let fail = |error| CreateError::Read {
@@ -249,8 +250,12 @@ fn walk(
         fs::File::open(path).map_err(fail)?;
         found.push(Found {
             path: path.to_path_buf(),
-            components: components.clone(),
-            length: metadata.len(),
+            file: NewFile {
+                path: components.clone(),
+                length: metadata.len(),
+                executable: false,
+                link: None,
+            },
         });
         return Ok(());
     }
@@ -272,10 +277,10 @@ fn walk(
     names.sort();
     for name in names {
         let path = path.join(&name);
-        let Some(name) = name.to_str() else {
+        let Some(name) = bytes_of(&name) else {
             return Err(CreateError::Name { path });
         };
-        components.push(name.to_owned());
+        components.push(name);
         walk(&path, components, found)?;
         components.pop();
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use brackish_wire::metainfo::{
-    FileEntry, FileKind, Info, InfoBuilder, MetainfoError, PieceLayers, V2Builder,
+    FileEntry, FileKind, Info, InfoBuilder, MetainfoError, Name, NewFile, PieceLayers, V2Builder,
 };
 use brackish_wire::{LengthsError, PieceHash, PieceHashers};
 
@@ -25,9 +25,8 @@ pub enum Version {
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
-    /// Its path in the torrent; for a torrent of one file its name.
-    pub(crate) components: Vec<String>,
-    pub(crate) length: u64,
+    /// Its path in the torrent and what the torrent says of it; for a torrent of one file its name.
+    pub(crate) file: NewFile,
 }
 
 /// A torrent to be.
@@ -59,24 +58,25 @@ impl Outline {
         match self {
             Self::V1(_) => {
                 let mut end = 0;
-                let entry = |file: Found| {
+                let entry = |found: Found| {
                     let offset = end;
-                    end += file.length;
+                    end += found.file.length;
                     let entry = FileEntry {
-                        path: file.components,
-                        length: file.length,
+                        path: names(&found.file.path),
+                        length: found.file.length,
                         offset,
                         kind: FileKind::File,
                         executable: false,
                         hidden: false,
                     };
-                    (file.path, entry)
+                    (found.path, entry)
                 };
                 found.into_iter().map(entry).collect()
             }
             Self::V2(builder) => {
-                let found = found.into_iter().map(|file| (file.components, file.path));
-                let places: BTreeMap<Vec<String>, PathBuf> = found.collect();
+                let found = found.into_iter();
+                let found = found.map(|found| (names(&found.file.path), found.path));
+                let places: BTreeMap<Vec<Name>, PathBuf> = found.collect();
                 let place = |file: &FileEntry| match file.kind {
                     FileKind::File => places.get(&file.path).cloned().unwrap_or_default(),
                     _ => PathBuf::new(),
@@ -97,4 +97,9 @@ impl Outline {
             Self::V2(builder) => builder.build(hashes),
         }
     }
+}
+
+/// The path as the torrent will have it. None of its names is one that stands for nothing.
+fn names(path: &[Vec<u8>]) -> Vec<Name> {
+    path.iter().filter_map(|name| Name::new(name)).collect()
 }

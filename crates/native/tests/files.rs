@@ -58,7 +58,7 @@ async fn a_folder_is_walked_sorted_with_everything_in_it() {
         .info
         .files()
         .iter()
-        .map(|file| file.path.join("/"))
+        .map(|file| file.path_text())
         .collect();
     assert_eq!(metainfo.info.name(), "things");
     assert_eq!(paths, [".hidden", "a/y", "a/z", "b", "c/empty"]);
@@ -75,7 +75,7 @@ async fn several_paths_from_several_folders_are_one_torrent() {
         .info
         .files()
         .iter()
-        .map(|file| file.path.join("/"))
+        .map(|file| file.path_text())
         .collect();
     assert_eq!(paths, ["one", "dir/two"]);
     assert_eq!(

@@ -41,10 +41,10 @@ impl Driver {
         torrent.info = Some(info.clone());
         torrent.info_hash_v2 = info.v2().map(|v2| v2.info_hash());
         let files = Array::new();
-        for (index, file) in info.files().iter().enumerate() {
+        for (index, (file, path)) in info.files().iter().zip(info.text_paths()).enumerate() {
             if file.kind == FileKind::File {
                 files.push(&JsValue::from_f64(index as f64));
-                files.push(&JsValue::from_str(&file.path.join("/")));
+                files.push(&JsValue::from_str(&path));
                 files.push(&JsValue::from_f64(file.length as f64));
                 files.push(&JsValue::from_f64(file.offset as f64));
             }

@@ -1,7 +1,7 @@
 //! Where a web seed has a file: its URL, made of the seed's URL and the file's place in the torrent (BEP 19).
 
-use crate::metainfo::Info;
-use crate::{bencode, percent};
+use crate::metainfo::{Info, Name};
+use crate::percent;
 
 /// Whether a URL can be a web seed: `http:` or `https:` with something behind it.
 pub fn is_web_seed(url: &str) -> bool {
@@ -20,48 +20,27 @@ pub fn file_url(seed: &str, info: &Info, file: usize) -> Option<String> {
     let mut url = seed.to_owned();
     if !info.is_multi_file() {
         if url.ends_with('/') {
-            percent::encode(raw_name(info), &mut url);
+            percent::encode(served(info.file_name()), &mut url);
         }
         return Some(url);
     }
     if !url.ends_with('/') {
         url.push('/');
     }
-    percent::encode(raw_name(info), &mut url);
-    let raw = raw_path(info, file).filter(|raw| raw.len() == entry.path.len());
-    for (index, component) in entry.path.iter().enumerate() {
-        let raw = raw.as_ref().and_then(|raw| raw.get(index).copied());
+    percent::encode(served(info.file_name()), &mut url);
+    for name in &entry.path {
         url.push('/');
-        percent::encode(raw.unwrap_or(component.as_bytes()), &mut url);
+        percent::encode(served(name), &mut url);
     }
     Some(url)
 }
 
-/// The torrent's name as its maker wrote it, and its server knows it: a file system may want another.
-fn raw_name(info: &Info) -> &[u8] {
-    let raw = either(info.raw(), "name.utf-8", "name");
-    raw.and_then(|raw| bencode::byte_string(raw).ok())
-        .filter(|name| !name.contains(&b'/'))
-        .unwrap_or(info.name().as_bytes())
-}
-
-/// The same of a file's path, where the torrent has a list of files.
-fn raw_path(info: &Info, file: usize) -> Option<Vec<&[u8]>> {
-    let files = bencode::dict_entry(info.raw(), b"files").ok()??;
-    let entry = bencode::list_items(files).ok()?.nth(file)?.ok()?;
-    let path = bencode::list_items(either(entry, "path.utf-8", "path")?).ok()?;
-    path.map(|component| bencode::byte_string(component.ok()?).ok())
-        .collect()
-}
-
-/// The first of two fields that is there.
-fn either<'a>(dictionary: &'a [u8], first: &str, second: &str) -> Option<&'a [u8]> {
-    let field = |key: &str| {
-        bencode::dict_entry(dictionary, key.as_bytes())
-            .ok()
-            .flatten()
-    };
-    field(first).or_else(|| field(second))
+/// The name as its maker wrote it, and its server knows it.
+fn served(name: &Name) -> &[u8] {
+    match name.raw() {
+        raw if raw.contains(&b'/') => name.as_bytes(),
+        raw => raw,
+    }
 }
 
 #[cfg(test)]

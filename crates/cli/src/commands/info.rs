@@ -71,8 +71,9 @@ fn of_metainfo(metainfo: &Metainfo) -> Description {
         trackers: metainfo.trackers.iter().flatten().cloned().collect(),
         ..Magnet::of(info)
     };
-    let files = info.files().iter().map(|file| File {
-        path: file.path.join("/"),
+    let files = info.files().iter().zip(info.text_paths());
+    let files = files.map(|(file, path)| File {
+        path,
         length: file.length,
         kind: match file.kind {
             FileKind::File => "file",

@@ -295,7 +295,7 @@ impl Session {
                 if let Some(fetch) = &run.fetch {
                     seed.lacks(fetch.file, &content.info, content.lengths.lengths());
                     if let Some(file) = content.info.files().get(fetch.file) {
-                        reason = format!("{}: {reason}", file.path.join("/"));
+                        reason = format!("{}: {reason}", file.path_text());
                     }
                 }
                 if seed.has.count_ones() == 0 {

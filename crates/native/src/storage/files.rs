@@ -1,6 +1,7 @@
 //! The store of one torrent: reads and writes of its bytes, wherever its files are. A path that
 //! leaves the torrent's folder by a symbolic link is refused.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -296,7 +297,7 @@ fn open_parts(path: &Path, write: bool) -> io::Result<File> {
 }
 
 /// Refuses a path below `root` that a symbolic link leads out of it.
-pub(super) fn stay_inside(root: &Path, below: &[String]) -> io::Result<()> {
+pub(super) fn stay_inside(root: &Path, below: &[OsString]) -> io::Result<()> {
     let mut path = root.to_path_buf();
     for component in below {
         path.push(component);

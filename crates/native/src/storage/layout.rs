@@ -1,11 +1,13 @@
 //! From a torrent's bytes to the files that hold them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use brackish_wire::metainfo::{FileEntry, FileKind, Info};
 use brackish_wire::{InfoHash, Lengths, PieceHashers};
 
 use super::map::Place;
+use super::names::os_name;
 
 /// The files of one torrent with their real paths.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ pub(crate) struct Slot {
     /// Where it really is.
     pub(crate) path: PathBuf,
     /// The components of its path below the root; empty for a mapped file.
-    pub(crate) below_root: Vec<String>,
+    pub(crate) below_root: Vec<OsString>,
     /// Where it begins in the torrent, in bytes.
     pub(crate) offset: u64,
     /// Bytes.
@@ -55,12 +57,12 @@ impl Layout {
             let path = match place {
                 Place::Map(map) => map
                     .path(index)
-                    .map_or_else(|| file.path.iter().collect(), PathBuf::from),
+                    .map_or_else(|| file.path.iter().map(os_name).collect(), PathBuf::from),
                 Place::Directory(directory) => {
                     if info.is_multi_file() {
-                        below_root.push(info.name().to_owned());
+                        below_root.push(os_name(info.file_name()));
                     }
-                    below_root.extend(file.path.iter().cloned());
+                    below_root.extend(file.path.iter().map(os_name));
                     below_root
                         .iter()
                         .fold(directory.clone(), |path, component| path.join(component))
@@ -164,12 +166,20 @@ impl Layout {
 /// Where a link points, from the folder that it is in. Both paths are below the torrent's folder, so that what lies between
 /// them is, too.
 fn relative(file: &FileEntry) -> Option<PathBuf> {
-    let FileKind::Symlink { target } = &file.kind else {
+    let FileKind::Symlink {
+        target: Some(target),
+    } = &file.kind
+    else {
         return None;
     };
     let (_, folders) = file.path.split_last()?;
-    let up = folders.iter().map(|_| "..");
-    Some(up.chain(target.iter().map(String::as_str)).collect())
+    let up = folders.iter().map(|_| OsString::from(".."));
+    let path: PathBuf = up.chain(target.iter().map(os_name)).collect();
+    Some(if path.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        path
+    })
 }
 
 /// The name of the file for parts of files that are not made.

@@ -5,6 +5,7 @@ mod files;
 mod handles;
 mod layout;
 pub(crate) mod map;
+pub(crate) mod names;
 mod parts;
 mod pool;
 mod presence;

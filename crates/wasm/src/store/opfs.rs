@@ -190,6 +190,6 @@ pub async fn open_sync(file: &FileSystemFileHandle) -> Result<FileSystemSyncAcce
 pub fn place(info: &Info, file: usize) -> String {
     info.files()
         .get(file)
-        .map(|file| file.path.join("/"))
+        .map(|file| file.path_text())
         .unwrap_or_default()
 }

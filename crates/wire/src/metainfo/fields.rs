@@ -70,10 +70,6 @@ impl<'a, const N: usize> Fields<'a, N> {
         Ok(fields)
     }
 
-    pub(super) fn place(&self) -> Place {
-        self.place
-    }
-
     pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.names
             .iter()

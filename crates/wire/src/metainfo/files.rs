@@ -1,19 +1,18 @@
-//! The files of a torrent: where each begins in the torrent's bytes, and under which safe path it is stored (BEP 3,
-//! BEP 47).
+//! The files of a torrent: where each begins in the torrent's bytes, and its path (BEP 3, BEP 47).
 
 use super::MetainfoError;
 use super::fields::{Fields, Place};
-use super::path::{self, MAX_COMPONENTS};
+use super::path::{self, Name};
 use crate::bencode;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 /// A file of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
-    /// Its path in the torrent, in components that are safe as file names and unlike any other file's, also where case
-    /// does not count. Without the torrent's name if that is a folder; for a torrent of one file it is the name alone.
-    pub path: Vec<String>,
+    /// Its path in the torrent, unlike any other file's (but other padding's), and no folder in another file's path.
+    /// Without the torrent's name if that is a folder; for a torrent of one file it is the name alone.
+    pub path: Vec<Name>,
     /// Its length in bytes.
     pub length: u64,
     /// Where it begins in the torrent, in bytes.
@@ -35,9 +34,22 @@ pub enum FileKind {
     Padding,
     /// A link, of length 0, to another path in the torrent.
     Symlink {
-        /// Where it points: safe components from the torrent's folder.
-        target: Vec<String>,
+        /// Where it points, from the torrent's folder. `None` if it leads out of that folder: it must not be made.
+        target: Option<Vec<Name>>,
     },
+}
+
+impl FileEntry {
+    /// The path as text, its components joined by `/`. Two files may have the same; see
+    /// [`Info::text_paths`](super::Info::text_paths).
+    pub fn path_text(&self) -> String {
+        path::joined(&self.path)
+    }
+
+    /// Whether it is to be stored: all but padding is.
+    pub fn is_stored(&self) -> bool {
+        self.kind != FileKind::Padding
+    }
 }
 
 /// Reads `info.files`.
@@ -62,10 +74,11 @@ pub(super) fn read_files(raw: &[u8]) -> Result<Vec<FileEntry>, MetainfoError> {
     Ok(files)
 }
 
-/// Makes paths differ that a file system may take for one, and refuses files that would be folders as well.
+/// Gives a number to each file whose path is another's, or a folder in another's path.
 pub(super) fn settle(files: &mut [FileEntry]) -> Result<(), MetainfoError> {
-    tell_apart(files)?;
-    refuse_file_as_folder(files)
+    let stored = files.iter_mut().filter(|file| file.is_stored());
+    let mut paths: Vec<&mut Vec<Name>> = stored.map(|file| &mut file.path).collect();
+    tell_apart(&mut paths, exact)
 }
 
 /// Puts each file at its offset, files that are not empty at the beginning of a piece, with padding in front of them
@@ -85,7 +98,7 @@ pub(super) fn align(
         aligned.push(file);
         if gap > 0 && (tail || Some(index) < last) {
             aligned.push(FileEntry {
-                path: vec![".pad".into(), gap.to_string()],
+                path: padding_path(gap),
                 length: gap,
                 offset: end,
                 kind: FileKind::Padding,
@@ -98,10 +111,15 @@ pub(super) fn align(
     Some(aligned)
 }
 
-/// What `attr` says of a file, given the raw value of `symlink path`.
-pub(super) fn attributes(attr: &[u8], symlink: Option<Vec<String>>) -> (FileKind, bool, bool) {
+/// The path of padding of this length, as other programs name it.
+fn padding_path(length: u64) -> Vec<Name> {
+    vec![Name::of_text(".pad"), Name::of_text(&length.to_string())]
+}
+
+/// What `attr` says of a file, given the target of its link if it has one.
+pub(super) fn attributes(attr: &[u8], link: Option<Option<Vec<Name>>>) -> (FileKind, bool, bool) {
     let has = |flag| attr.contains(&flag);
-    let kind = match symlink {
+    let kind = match link {
         _ if has(b'p') => FileKind::Padding,
         Some(target) if has(b'l') => FileKind::Symlink { target },
         _ => FileKind::File,
@@ -113,21 +131,22 @@ const FILE_FIELDS: [&str; 5] = ["attr", "length", "path", "path.utf-8", "symlink
 
 fn read_file(raw: &[u8], index: usize, offset: u64) -> Result<FileEntry, MetainfoError> {
     let fields = Fields::read(raw, &FILE_FIELDS, Place::File(index))?;
-    let name = if fields.get("path.utf-8").is_some() {
+    let attr = fields.string("attr")?.unwrap_or_default();
+    let link = read_link(&fields, attr)?;
+    let (kind, executable, hidden) = attributes(attr, link);
+    let length = match kind {
+        FileKind::Symlink { .. } => 0,
+        _ => fields.unsigned("length")?,
+    };
+    let is_list = |raw: &[u8]| raw.first() == Some(&b'l');
+    let name = if fields.get("path.utf-8").is_some_and(is_list) {
         "path.utf-8"
     } else {
         "path"
     };
-    let path = read_path(&fields, name)?;
-    let attr = fields.string("attr")?.unwrap_or_default();
-    let symlink = match fields.get("symlink path") {
-        Some(_) if attr.contains(&b'l') => Some(read_path(&fields, "symlink path")?),
-        _ => None,
-    };
-    let (kind, executable, hidden) = attributes(attr, symlink);
-    let length = match kind {
-        FileKind::Symlink { .. } => 0,
-        _ => fields.unsigned("length")?,
+    let path = match kind {
+        FileKind::Padding if fields.get(name).is_none() => padding_path(length),
+        _ => read_path(&fields, name)?,
     };
     Ok(FileEntry {
         path,
@@ -139,99 +158,125 @@ fn read_file(raw: &[u8], index: usize, offset: u64) -> Result<FileEntry, Metainf
     })
 }
 
-/// The path in the field `name`.
-pub(super) fn read_path<const N: usize>(
+/// The path in the field `name`. One that names nothing is `_`.
+fn read_path<const N: usize>(
     fields: &Fields<'_, N>,
     name: &str,
-) -> Result<Vec<String>, MetainfoError> {
+) -> Result<Vec<Name>, MetainfoError> {
     let wrong = |error| fields.wrong(name, error);
-    let raw = fields.required(name)?;
-    let unsafe_path = |reason| MetainfoError::Path {
-        field: fields.place().field(name),
-        path: shown(raw),
-        reason,
-    };
     let mut path = Vec::new();
-    for item in bencode::list_items(raw).map_err(wrong)? {
+    for item in bencode::list_items(fields.required(name)?).map_err(wrong)? {
         let component = bencode::byte_string(item.map_err(wrong)?).map_err(wrong)?;
-        path.extend(path::safe_component(component).map_err(unsafe_path)?);
-        if path.len() > MAX_COMPONENTS {
-            return Err(unsafe_path("it has too many folders within each other"));
-        }
+        path.extend(Name::new(component));
+        path::limit_depth(&mut path);
     }
     if path.is_empty() {
-        Err(unsafe_path("it names no file"))
-    } else {
-        Ok(path)
+        path.push(Name::of_text("_"));
     }
+    Ok(path)
 }
 
-/// A path as an error shows it, not too long.
-fn shown(raw: &[u8]) -> String {
-    let components = bencode::list_items(raw)
-        .into_iter()
-        .flatten()
-        .map_while(Result::ok);
-    let names = components
-        .map_while(|item| bencode::byte_string(item).ok())
-        .take(MAX_COMPONENTS);
-    let path = names
-        .map(String::from_utf8_lossy)
-        .collect::<Vec<_>>()
-        .join("/");
-    path.chars().take(200).collect()
+/// Where `symlink path` leads, if the file is a link: a path from the torrent's folder, or `None` inside if it leads out
+/// of it, by `..` or from the root of the file system.
+pub(super) fn read_link<const N: usize>(
+    fields: &Fields<'_, N>,
+    attr: &[u8],
+) -> Result<Option<Option<Vec<Name>>>, MetainfoError> {
+    const FIELD: &str = "symlink path";
+    let raw = match fields.get(FIELD) {
+        Some(raw) if attr.contains(&b'l') => raw,
+        _ => return Ok(None),
+    };
+    let wrong = |error| fields.wrong(FIELD, error);
+    let mut target = Some(Vec::new());
+    for (index, item) in bencode::list_items(raw).map_err(wrong)?.enumerate() {
+        let component = bencode::byte_string(item.map_err(wrong)?).map_err(wrong)?;
+        if index == 0 && component.first() == Some(&b'/') {
+            target = None;
+        }
+        for part in component.split(|byte| *byte == b'/') {
+            let Some(path) = &mut target else { break };
+            match part {
+                b".." if path.pop().is_none() => target = None,
+                _ => path.extend(Name::new(part)),
+            }
+        }
+    }
+    if let Some(path) = &mut target {
+        path::limit_depth(path);
+    }
+    Ok(Some(target))
 }
 
-/// Gives files whose paths a file system may take for one a number each, in the torrent's order.
-fn tell_apart(files: &mut [FileEntry]) -> Result<(), MetainfoError> {
+/// A path as bytes, each component with a zero after it: that sorts before every byte of a name, so that what is in a
+/// folder comes right after the folder's own path.
+fn exact(path: &[Name]) -> Vec<u8> {
+    let mut key = Vec::new();
+    for component in path {
+        key.extend_from_slice(component.as_bytes());
+        key.push(0);
+    }
+    key
+}
+
+/// Numbers each path whose `key` is that of one before it, or of a folder in another path. The others keep theirs.
+pub(super) fn tell_apart(
+    paths: &mut [&mut Vec<Name>],
+    key: impl Fn(&[Name]) -> Vec<u8>,
+) -> Result<(), MetainfoError> {
+    /// A path that some file has.
+    struct Taken {
+        /// The file that keeps it.
+        first: usize,
+        /// The number that the next file of this path tries.
+        next: u32,
+    }
+    let mut taken: BTreeMap<Vec<u8>, Taken> = BTreeMap::new();
+    for (index, path) in paths.iter().enumerate() {
+        let new = Taken {
+            first: index,
+            next: 2,
+        };
+        taken.entry(key(path)).or_insert(new);
+    }
+    let is_folder = |taken: &BTreeMap<Vec<u8>, Taken>, key: &[u8]| {
+        let after = (Bound::Excluded(key), Bound::Unbounded);
+        let mut next = taken.range::<[u8], _>(after);
+        next.next().is_some_and(|(next, _)| next.starts_with(key))
+    };
     // Numbers that turn out to be taken. Each path counts on from its last, so that honest torrents stay below one a
     // file; names made so that cutting them to length makes them alike would take time without bound.
-    let mut failures_left = files.len();
-    // For each path taken, the number that the next file of this path tries first.
-    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
-    for (index, file) in files
-        .iter_mut()
-        .enumerate()
-        .filter(|(_, file)| file.kind != FileKind::Padding)
-    {
-        let key = path::folded(&file.path);
-        let Some(&next) = taken.get(&key) else {
-            taken.insert(key, 2);
+    let mut failures_left = paths.len();
+    for (index, path) in paths.iter_mut().enumerate() {
+        let own = key(path);
+        let (first, next) = taken.get(&own).map_or((index, 2), |t| (t.first, t.next));
+        if first == index && !is_folder(&taken, &own) {
             continue;
-        };
-        let Some(name) = file.path.pop() else {
-            continue;
-        };
+        }
+        let Some(name) = path.pop() else { continue };
         for number in next.. {
-            file.path.push(path::numbered(&name, number));
-            if let Entry::Vacant(free) = taken.entry(path::folded(&file.path)) {
-                free.insert(2);
-                taken.insert(key, number + 1);
+            path.push(name.numbered(number));
+            let new = key(path);
+            if !taken.contains_key(&new) && !is_folder(&taken, &new) {
+                let there = Taken {
+                    first: index,
+                    next: 2,
+                };
+                taken.insert(new, there);
+                if let Some(taken) = taken.get_mut(&own) {
+                    taken.next = number + 1;
+                }
                 break;
             }
             if failures_left == 0 {
                 return Err(MetainfoError::Path {
-                    field: Place::File(index).field("path"),
-                    path: file.path.join("/"),
+                    field: Place::Info.field("files"),
+                    path: path::joined(path),
                     reason: "too many files have almost the same name",
                 });
             }
             failures_left -= 1;
-            file.path.pop();
-        }
-    }
-    Ok(())
-}
-
-fn refuse_file_as_folder(files: &[FileEntry]) -> Result<(), MetainfoError> {
-    let real = files.iter().filter(|file| file.kind != FileKind::Padding);
-    let mut paths: Vec<_> = real.map(|file| (path::folded(&file.path), file)).collect();
-    paths.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    for ((path, file), (next, _)) in paths.iter().zip(paths.iter().skip(1)) {
-        if next.starts_with(path.as_str()) {
-            return Err(MetainfoError::FileAsFolder {
-                path: file.path.join("/"),
-            });
+            path.pop();
         }
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! The `info` dictionary: what the info-hash covers (BEP 3, BEP 52).
 
+use super::MetainfoError;
 use super::fields::{Fields, Place};
 use super::files::{self, FileEntry, FileKind};
+use super::path::Name;
 use super::tree::{self, FileTree};
 use super::v2::V2;
-use super::{MetainfoError, path};
 use crate::merkle::Hash;
 use crate::{BLOCK_LENGTH, bencode};
 use crate::{InfoHash, InfoHashV2, Layout, Lengths, LengthsError, PieceHashers, PieceIndex};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// An `info` dictionary that has been checked: its files, its pieces and their hashes, and the bytes that it came in.
@@ -19,7 +21,8 @@ use std::fmt;
 pub struct Info {
     raw: Bytes,
     info_hash: InfoHash,
-    name: String,
+    name: Name,
+    name_text: String,
     layout: Layout,
     /// Twenty bytes a piece, a part of `raw`. `None` in version 2 alone.
     hashes: Option<Bytes>,
@@ -56,6 +59,7 @@ impl Info {
             .is_some_and(|raw| bencode::int(raw) == Ok(1));
         Ok(Self {
             info_hash,
+            name_text: name.text(),
             name,
             layout: content.layout,
             hashes: content.hashes,
@@ -78,9 +82,39 @@ impl Info {
         self.info_hash
     }
 
-    /// The torrent's name, safe as a file name: the folder's, or the file's if there is one alone.
+    /// The torrent's name as text: what its folder is called, or its file if there is one alone. Bytes that are no UTF-8
+    /// are shown as Latin-1; [`file_name`](Self::file_name) has them as they are.
     pub fn name(&self) -> &str {
+        &self.name_text
+    }
+
+    /// The name of the torrent's folder, or of its file if there is one alone.
+    pub fn file_name(&self) -> &Name {
         &self.name
+    }
+
+    /// The path of each file as text, its components joined by `/`. No two files that are stored have the same: where
+    /// bytes that are no UTF-8 make them alike, the later one has a number at its end.
+    pub fn text_paths(&self) -> Vec<String> {
+        // For each text that is taken, the number that the next file of this text tries.
+        let mut taken: BTreeMap<String, u64> = BTreeMap::new();
+        let mut distinct = |file: &FileEntry| {
+            let text = file.path_text();
+            let Some(&next) = taken.get(&text).filter(|_| file.is_stored()) else {
+                taken.insert(text.clone(), 2);
+                return text;
+            };
+            let mut number = next;
+            let mut numbered = format!("{text} ({number})");
+            while taken.contains_key(&numbered) {
+                number += 1;
+                numbered = format!("{text} ({number})");
+            }
+            taken.insert(numbered.clone(), 2);
+            taken.insert(text, number + 1);
+            numbered
+        };
+        self.files.iter().map(&mut distinct).collect()
     }
 
     /// Total length, piece length, and all that follows from them. In version 2 alone, the padding between files counts as
@@ -127,7 +161,7 @@ impl Info {
     /// The files that are to be stored: all but padding.
     pub fn stored_files(&self) -> impl Iterator<Item = &FileEntry> {
         let files = self.files.iter();
-        files.filter(|file| file.kind != FileKind::Padding)
+        files.filter(|file| file.is_stored())
     }
 
     /// Bytes in all files to be stored.
@@ -190,7 +224,7 @@ struct Content {
 }
 
 impl Content {
-    fn v1(raw: &Bytes, fields: &Fields<'_, 10>, name: &str) -> Result<Self, MetainfoError> {
+    fn v1(raw: &Bytes, fields: &Fields<'_, 10>, name: &Name) -> Result<Self, MetainfoError> {
         let multi_file = fields.get("files").is_some();
         let files = match fields.get("files") {
             Some(list) => files::read_files(list)?,
@@ -235,7 +269,7 @@ impl Content {
     fn hybrid(
         raw: &Bytes,
         fields: &Fields<'_, 10>,
-        name: &str,
+        name: &Name,
         info_hash: InfoHashV2,
     ) -> Result<Self, MetainfoError> {
         let v1 = Self::v1(raw, fields, name)?;
@@ -244,16 +278,12 @@ impl Content {
         let of_tree = Lengths::new(end(&files), lengths.piece_length())?;
         if of_tree.piece_count() != lengths.piece_count() {
             return Err(MetainfoError::Hybrid {
-                path: name.to_owned(),
+                path: name.text(),
                 reason: "the number of pieces is not the same",
             });
         }
-        let mut of_tree = files.iter().filter(|file| file.kind != FileKind::Padding);
-        for file in v1
-            .files
-            .iter()
-            .filter(|file| file.kind != FileKind::Padding)
-        {
+        let mut of_tree = files.iter().filter(|file| file.is_stored());
+        for file in v1.files.iter().filter(|file| file.is_stored()) {
             let differs = match of_tree.next() {
                 Some(other) if other.path != file.path => "another path",
                 Some(other) if other.length != file.length => "another length",
@@ -262,13 +292,13 @@ impl Content {
                 None => "no such file",
             };
             return Err(MetainfoError::Hybrid {
-                path: file.path.join("/"),
+                path: file.path_text(),
                 reason: differs,
             });
         }
         if let Some(file) = of_tree.next() {
             return Err(MetainfoError::Hybrid {
-                path: file.path.join("/"),
+                path: file.path_text(),
                 reason: "a file that version 1 does not have",
             });
         }
@@ -308,36 +338,26 @@ fn end(files: &[FileEntry]) -> u64 {
     files.last().map_or(0, |file| file.offset + file.length)
 }
 
-/// The name made safe; the info-hash where nothing is left of it.
-fn read_name(fields: &Fields<'_, 10>, info_hash: InfoHash) -> Result<String, MetainfoError> {
+/// The name; the info-hash where it names nothing.
+fn read_name(fields: &Fields<'_, 10>, info_hash: InfoHash) -> Result<Name, MetainfoError> {
     let key = if fields.get("name.utf-8").is_some() {
         "name.utf-8"
     } else {
         "name"
     };
-    let raw = match fields.string(key)? {
-        Some(raw) => raw,
-        None => {
-            return Err(MetainfoError::Missing {
-                field: "info.name".into(),
-            });
-        }
-    };
-    match path::safe_component(raw) {
-        Ok(name) => Ok(name.unwrap_or_else(|| info_hash.to_string())),
-        Err(reason) => Err(MetainfoError::Path {
-            field: Place::Info.field(key),
-            path: String::from_utf8_lossy(raw).into_owned(),
-            reason,
+    match fields.string(key)? {
+        Some(raw) => Ok(Name::new(raw).unwrap_or_else(|| Name::of_text(&info_hash.to_string()))),
+        None => Err(MetainfoError::Missing {
+            field: "info.name".into(),
         }),
     }
 }
 
-fn single_file(fields: &Fields<'_, 10>, name: &str) -> Result<FileEntry, MetainfoError> {
+fn single_file(fields: &Fields<'_, 10>, name: &Name) -> Result<FileEntry, MetainfoError> {
     let length = fields.unsigned("length")?;
     let (_, executable, hidden) =
         files::attributes(fields.string("attr")?.unwrap_or_default(), None);
-    let path = vec![name.to_owned()];
+    let path = vec![name.clone()];
     Ok(FileEntry {
         path,
         length,

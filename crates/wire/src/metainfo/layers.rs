@@ -65,7 +65,7 @@ impl PieceLayers {
                 let file = v2.files().get(number);
                 let entry = file.and_then(|file| info.files().get(file.index));
                 MetainfoError::PieceLayer {
-                    path: entry.map_or_else(String::new, |entry| entry.path.join("/")),
+                    path: entry.map_or_else(String::new, |entry| entry.path_text()),
                 }
             })?;
         }

@@ -10,15 +10,17 @@ mod files;
 mod info;
 mod layers;
 mod path;
+mod portable;
 mod tree;
 mod v2;
 mod v2_builder;
 mod verifier;
 
-pub use builder::{InfoBuilder, default_piece_length};
+pub use builder::{InfoBuilder, NewFile, default_piece_length};
 pub use files::{FileEntry, FileKind};
 pub use info::Info;
 pub use layers::{AnswerError, PieceLayers};
+pub use path::Name;
 pub use v2::{V2, V2File};
 pub use v2_builder::V2Builder;
 pub use verifier::{Verdict, Verifier};
@@ -101,8 +103,8 @@ pub enum MetainfoError {
     /// The total length or piece length that no torrent can have.
     #[error("torrent field info: {0}")]
     Lengths(#[from] LengthsError),
-    /// A path that would leave the torrent's folder, or leads nowhere.
-    #[error("torrent field {field}: the path {path:?} is not safe: {reason}")]
+    /// A path that cannot be used.
+    #[error("torrent field {field}: the path {path:?} cannot be used: {reason}")]
     Path {
         /// The field.
         field: String,
@@ -111,8 +113,14 @@ pub enum MetainfoError {
         /// Why it cannot be used.
         reason: &'static str,
     },
-    /// A file's path is also a folder in another file's path.
-    #[error("torrent field info.files: {path:?} is both a file and a folder")]
+    /// Two files of a torrent to be made have the same path.
+    #[error("{path:?}: two files have this path")]
+    SamePath {
+        /// The path.
+        path: String,
+    },
+    /// A file's path in a torrent to be made is also a folder in another file's path.
+    #[error("{path:?} is both a file and a folder")]
     FileAsFolder {
         /// The path.
         path: String,

@@ -4,7 +4,7 @@
 use super::MetainfoError;
 use super::fields::{Fields, Place};
 use super::files::{self, FileEntry, FileKind};
-use super::path;
+use super::path::{self, Name};
 use crate::bencode::{self, BencodeError};
 use crate::merkle::Hash;
 
@@ -42,7 +42,7 @@ pub(super) fn read_tree(raw: &[u8]) -> Result<FileTree, MetainfoError> {
         files: Vec::new(),
         single_file: false,
     };
-    let mut path: Vec<String> = Vec::new();
+    let mut path: Vec<Name> = Vec::new();
     let mut memory = 0usize;
     let mut levels = vec![Level::default()];
     let mut position = 1;
@@ -67,7 +67,7 @@ pub(super) fn read_tree(raw: &[u8]) -> Result<FileTree, MetainfoError> {
             return Err(refused(&path, key, "it is both a file and a folder"));
         }
         if !key.is_empty() {
-            let component = path::safe_component(key).map_err(|why| refused(&path, key, why))?;
+            let component = Name::new(key);
             levels.push(Level {
                 named: component.is_some(),
                 ..Level::default()
@@ -87,17 +87,19 @@ pub(super) fn read_tree(raw: &[u8]) -> Result<FileTree, MetainfoError> {
         }
         level.is_file = true;
         let depth = levels.len();
-        if path.is_empty() {
+        if depth == 1 {
             return Err(refused(&path, key, "it names no file"));
         }
-        memory += path
-            .iter()
-            .map(|name| name.len() + size_of::<String>())
-            .sum::<usize>();
+        let mut file = path.clone();
+        path::limit_depth(&mut file);
+        if file.is_empty() {
+            file.push(Name::of_text("_"));
+        }
+        memory += file.iter().map(Name::memory).sum::<usize>();
         if memory > MAX_PATH_MEMORY {
             return Err(refused(&path, key, "all paths together are too long"));
         }
-        tree.files.push(read_file(&fields, path.clone())?);
+        tree.files.push(read_file(&fields, file)?);
         tree.single_file = tree.files.len() == 1 && depth == 2;
     }
     Ok(tree)
@@ -109,14 +111,11 @@ const FILE_FIELDS: [&str; 4] = ["attr", "length", "pieces root", "symlink path"]
 
 fn read_file(
     fields: &Fields<'_, 4>,
-    path: Vec<String>,
+    path: Vec<Name>,
 ) -> Result<(FileEntry, Option<Hash>), MetainfoError> {
     let attr = fields.string("attr")?.unwrap_or_default();
-    let symlink = match fields.get("symlink path") {
-        Some(_) if attr.contains(&b'l') => Some(files::read_path(fields, "symlink path")?),
-        _ => None,
-    };
-    let (kind, executable, hidden) = files::attributes(attr, symlink);
+    let link = files::read_link(fields, attr)?;
+    let (kind, executable, hidden) = files::attributes(attr, link);
     let length = match kind {
         FileKind::File => fields.unsigned("length")?,
         FileKind::Symlink { .. } => 0,
@@ -146,8 +145,8 @@ fn read_root(fields: &Fields<'_, 4>) -> Result<Hash, MetainfoError> {
     })
 }
 
-fn refused(path: &[String], key: &[u8], reason: &'static str) -> MetainfoError {
-    let mut shown = path.join("/");
+fn refused(path: &[Name], key: &[u8], reason: &'static str) -> MetainfoError {
+    let mut shown = path::joined(path);
     if !key.is_empty() {
         shown.push('/');
         shown.push_str(&String::from_utf8_lossy(key));

@@ -1,7 +1,8 @@
 //! Makes the `info` dictionary and piece layers of a torrent of version 2, or of both versions (BEP 52).
 
 use super::files::{self, FileEntry, FileKind};
-use super::{Info, MetainfoError, PieceLayers, V2};
+use super::path::Name;
+use super::{Info, MetainfoError, NewFile, PieceLayers, V2, V2File};
 use crate::merkle::Hash;
 use crate::{BLOCK_LENGTH, InfoHashV2, Lengths, LengthsError, PieceHash, PieceHashers, PieceIndex};
 use crate::{bencode, merkle};
@@ -11,7 +12,7 @@ use bytes::Bytes;
 /// [`InfoBuilder::hybrid`](super::InfoBuilder::hybrid) and [`InfoBuilder::v2_only`](super::InfoBuilder::v2_only).
 #[derive(Debug, Clone)]
 pub struct V2Builder {
-    name: String,
+    name: Vec<u8>,
     /// Aligned, with the padding between them.
     files: Vec<FileEntry>,
     multi_file: bool,
@@ -25,9 +26,8 @@ pub struct V2Builder {
 
 /// What both builders are set up with.
 pub(super) struct Plan {
-    pub(super) name: String,
-    /// Path and length.
-    pub(super) files: Vec<(Vec<String>, u64)>,
+    pub(super) name: Vec<u8>,
+    pub(super) files: Vec<NewFile>,
     pub(super) multi_file: bool,
     pub(super) piece_length: u32,
     pub(super) private: bool,
@@ -44,15 +44,21 @@ impl V2Builder {
             });
         }
         // The order of the keys in the file tree.
-        plan.files.sort();
+        plan.files.sort_by(|a, b| a.path.cmp(&b.path));
         // Others end a hybrid of several files with padding as well, and info-hashes should be the same.
         let tail = hybrid && plan.files.len() > 1;
-        let files = plan.files.into_iter().map(|(path, length)| FileEntry {
-            path,
-            length,
+        let names = |path: &[Vec<u8>]| path.iter().filter_map(|name| Name::new(name)).collect();
+        let files = plan.files.iter().map(|file| FileEntry {
+            path: names(&file.path),
+            length: file.length,
             offset: 0,
-            kind: FileKind::File,
-            executable: false,
+            kind: match &file.link {
+                Some(target) => FileKind::Symlink {
+                    target: Some(names(target)),
+                },
+                None => FileKind::File,
+            },
+            executable: file.executable,
             hidden: false,
         });
         let files = files::align(files.collect(), piece_length, tail).ok_or(
@@ -124,13 +130,15 @@ impl V2Builder {
         if self.hybrid {
             match &self.files[..] {
                 [file] if !self.multi_file => {
+                    entries.extend(attr(file).map(|attr| ("attr", bencode::to_bytes(&attr))));
                     entries.push(("length", bencode::to_bytes(&file.length)));
                 }
                 files => entries.push(("files", file_list(files))),
             }
         }
         entries.push(("meta version", bencode::to_bytes(&2)));
-        entries.push(("name", bencode::to_bytes(&self.name)));
+        let name = serde_bytes::Bytes::new(&self.name);
+        entries.push(("name", bencode::to_bytes(&name)));
         let piece_length = self.lengths.piece_length();
         entries.push(("piece length", bencode::to_bytes(&piece_length)));
         if self.hybrid {
@@ -148,9 +156,9 @@ impl V2Builder {
     /// Folders are opened and closed as the paths, which are in order, go in and out of them.
     fn file_tree(&self, roots: &[Hash]) -> Vec<u8> {
         let mut out = vec![b'd'];
-        let mut open: &[String] = &[];
+        let mut open: &[Name] = &[];
         let mut trees = self.outline.files().iter();
-        for file in self.files.iter().filter(|file| file.kind == FileKind::File) {
+        for file in self.files.iter().filter(|file| file.is_stored()) {
             let same = open
                 .iter()
                 .zip(&file.path)
@@ -158,46 +166,85 @@ impl V2Builder {
                 .count();
             out.extend(open.iter().skip(same).map(|_| b'e'));
             for component in file.path.iter().skip(same) {
-                put_string(&mut out, component.as_bytes());
+                put_string(&mut out, component.raw());
                 out.push(b'd');
             }
-            out.extend_from_slice(format!("0:d6:lengthi{}e", file.length).as_bytes());
-            if file.length > 0 {
-                let root = trees.next().and_then(|tree| {
-                    let first = tree.first_piece as usize;
-                    let layer = roots.get(first..first + tree.pieces as usize)?;
-                    let height = tree.shape()?.height();
-                    match layer {
-                        [root] => Some(*root),
-                        _ => merkle::root(layer.to_vec(), self.outline.piece_layer(), height),
-                    }
-                });
-                put_string(&mut out, b"pieces root");
-                put_string(&mut out, &root.unwrap_or_default());
-            }
-            out.push(b'e');
+            out.extend_from_slice(b"0:");
+            let root =
+                (file.length > 0).then(|| trees.next().and_then(|tree| self.root(tree, roots)));
+            out.extend(properties(file, root.map(Option::unwrap_or_default)));
             open = &file.path;
         }
         out.extend(open.iter().map(|_| b'e'));
         out.push(b'e');
         out
     }
+
+    /// The root of a file's tree, out of those of all pieces.
+    fn root(&self, tree: &V2File, roots: &[Hash]) -> Option<Hash> {
+        let first = tree.first_piece as usize;
+        let layer = roots.get(first..first + tree.pieces as usize)?;
+        let height = tree.shape()?.height();
+        match layer {
+            [root] => Some(*root),
+            _ => merkle::root(layer.to_vec(), self.outline.piece_layer(), height),
+        }
+    }
+}
+
+/// What a file tree says of a file.
+fn properties(file: &FileEntry, root: Option<Hash>) -> Vec<u8> {
+    let mut entries: Vec<(&str, Vec<u8>)> = Vec::new();
+    entries.extend(attr(file).map(|attr| ("attr", bencode::to_bytes(&attr))));
+    entries.push(("length", bencode::to_bytes(&file.length)));
+    entries.extend(root.map(|root| {
+        (
+            "pieces root",
+            bencode::to_bytes(&serde_bytes::Bytes::new(&root)),
+        )
+    }));
+    entries.extend(link(file).map(|link| ("symlink path", link)));
+    bencode::dictionary(entries)
 }
 
 /// `files` of version 1, with the padding.
 fn file_list(files: &[FileEntry]) -> Vec<u8> {
     let mut out = vec![b'l'];
     for file in files {
-        out.push(b'd');
-        if file.kind == FileKind::Padding {
-            out.extend_from_slice(b"4:attr1:p");
-        }
-        out.extend_from_slice(format!("6:lengthi{}e4:path", file.length).as_bytes());
-        out.extend_from_slice(&bencode::to_bytes(&file.path));
-        out.push(b'e');
+        let mut entries: Vec<(&str, Vec<u8>)> = Vec::new();
+        entries.extend(attr(file).map(|attr| ("attr", bencode::to_bytes(&attr))));
+        entries.push(("length", bencode::to_bytes(&file.length)));
+        entries.push(("path", raw_path(&file.path)));
+        entries.extend(link(file).map(|link| ("symlink path", link)));
+        out.extend(bencode::dictionary(entries));
     }
     out.push(b'e');
     out
+}
+
+/// The attributes of a file (BEP 47).
+fn attr(file: &FileEntry) -> Option<&'static str> {
+    match file.kind {
+        FileKind::Padding => Some("p"),
+        FileKind::Symlink { .. } => Some("l"),
+        FileKind::File => file.executable.then_some("x"),
+    }
+}
+
+/// Where a link points.
+fn link(file: &FileEntry) -> Option<Vec<u8>> {
+    match &file.kind {
+        FileKind::Symlink { target } => target.as_deref().map(raw_path),
+        FileKind::File | FileKind::Padding => None,
+    }
+}
+
+fn raw_path(path: &[Name]) -> Vec<u8> {
+    let names: Vec<_> = path
+        .iter()
+        .map(|name| serde_bytes::Bytes::new(name.raw()))
+        .collect();
+    bencode::to_bytes(&names)
 }
 
 fn put_string(out: &mut Vec<u8>, string: &[u8]) {

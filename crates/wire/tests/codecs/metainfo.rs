@@ -63,11 +63,7 @@ fn paths(files: &[&[&str]]) -> Vec<String> {
     let mut files: Vec<_> = files.iter().map(|path| file(path, each)).collect();
     files.push(file(&["the rest"], 20 - each * files.len() as i64));
     let info = read(&folder(&files)).unwrap();
-    let mut paths: Vec<_> = info
-        .files()
-        .iter()
-        .map(|file| file.path.join("/"))
-        .collect();
+    let mut paths: Vec<_> = info.files().iter().map(|file| file.path_text()).collect();
     paths.pop();
     paths
 }
@@ -185,12 +181,13 @@ fn a_folder_of_files_is_read_in_order_with_attributes() {
         files[3].path, files[1].path,
         "padding is not stored, so its paths may be the same"
     );
-    assert_eq!(
-        files[4].kind,
-        FileKind::Symlink {
-            target: vec!["d".into(), "run".into()]
-        }
-    );
+    let FileKind::Symlink {
+        target: Some(target),
+    } = &files[4].kind
+    else {
+        panic!("{:?} is no link", files[4]);
+    };
+    assert_eq!(*target, ["d", "run"]);
     assert_eq!((files[5].offset, files[5].length), (20, 0));
 }
 
@@ -270,19 +267,24 @@ fn optional_fields_that_make_no_sense_do_not_spoil_the_torrent() {
 }
 
 #[test]
-fn names_are_made_safe_and_converted_to_utf_8() {
+fn names_are_kept_but_for_what_no_system_should_have() {
     assert_eq!(read(&single("../../x")).unwrap().name(), ".._.._x");
     assert_eq!(read(&single("/etc/passwd")).unwrap().name(), "_etc_passwd");
-    assert_eq!(read(&single("nul")).unwrap().name(), "_nul");
-    let info = read(&single("")).unwrap();
-    assert_eq!(info.name(), info.info_hash().to_string());
+    assert_eq!(
+        read(&single("Who? \"A\": B")).unwrap().name(),
+        "Who? \"A\": B"
+    );
+    for nothing in ["", ".", ".."] {
+        let info = read(&single(nothing)).unwrap();
+        assert_eq!(info.name(), info.info_hash().to_string());
+    }
     let mut raw = single("caf?").into_bytes();
     let at = raw.iter().position(|&byte| byte == b'?').unwrap();
     raw[at] = 0xe9;
-    assert_eq!(Info::from_bytes(raw.into()).unwrap().name(), "caf\u{fffd}");
+    let info = Info::from_bytes(raw.into()).unwrap();
     assert_eq!(
-        error(&single("..")),
-        "torrent field info.name: the path \"..\" is not safe: it leads out of the torrent's folder"
+        (info.name(), info.file_name().as_bytes()),
+        ("café", &b"caf\xe9"[..])
     );
 }
 
@@ -290,38 +292,127 @@ fn names_are_made_safe_and_converted_to_utf_8() {
 fn paths_cannot_leave_the_folder() {
     assert_eq!(
         paths(&[&["", "a", ".", "b"], &["C:\\x", "con"]]),
-        ["a/b", "C__x/_con"]
+        ["a/b", "C:\\x/con"]
     );
     assert_eq!(
         paths(&[&["/", "etc", "passwd"], &["a/../../b"]]),
         ["_/etc/passwd", "a_.._.._b"]
     );
     assert_eq!(
-        error(&folder(&[
-            file(&["ok"], 10),
-            file(&["a", "..", "..", "x"], 10)
-        ])),
-        "torrent field info.files[1].path: the path \"a/../../x\" is not safe: it leads out of the torrent's folder"
+        paths(&[&["a", "..", "..", "x"], &["a", "x"]]),
+        ["a/x", "a/x (2)"]
     );
-    assert!(
-        error(&folder(&[file(&[], 20)])).contains("info.files[0].path: the path \"\" is not safe")
-    );
-    assert!(error(&folder(&[file(&[".", ""], 20)])).contains("it names no file"));
-    assert!(error(&folder(&[file(&["a"; 101], 20)])).contains("too many folders"));
+    assert_eq!(paths(&[&[], &[".", ""]]), ["_", "_ (2)"]);
+    let deep = paths(&[&["a"; 500]]);
+    assert_eq!(deep[0].split('/').count(), 100);
 }
 
 #[test]
-fn files_that_would_be_one_on_some_file_system_are_told_apart() {
+fn links_that_lead_out_of_the_folder_have_no_target() {
+    let target = |path: &[&str]| {
+        let path: Vec<_> = path.iter().map(|component| s(component)).collect();
+        let link = dict(&[
+            ("attr", s("l")),
+            ("path", list(&[s("d"), s("link")])),
+            ("symlink path", list(&path)),
+        ]);
+        let info = read(&folder(&[file(&["a"], 20), link])).unwrap();
+        match &info.files()[1].kind {
+            FileKind::Symlink { target } => target.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for outside in [
+        &["..", "x"][..],
+        &["/etc/passwd"],
+        &["/", "etc"],
+        &["a", "..", "..", "x"],
+        &["a/../../x"],
+    ] {
+        assert_eq!(target(outside), None, "{outside:?}");
+    }
+    for (inside, expected) in [
+        (&["a"][..], &["a"][..]),
+        (&["d", "..", "a"], &["a"]),
+        (&["d/b"], &["d", "b"]),
+        (&["."], &[]),
+    ] {
+        assert_eq!(target(inside).unwrap(), expected, "{inside:?}");
+    }
+}
+
+#[test]
+fn files_of_one_path_are_told_apart_and_all_others_keep_theirs() {
     assert_eq!(
         paths(&[&["a.txt"], &["a.txt"], &["A.TXT"], &["a (2).txt"]]),
-        ["a.txt", "a (2).txt", "A (3).TXT", "a (2) (2).txt"]
+        ["a.txt", "a (3).txt", "A.TXT", "a (2).txt"]
     );
-    assert_eq!(paths(&[&["d", "x?"], &["D", "x*"]]), ["d/x_", "D/x_ (2)"]);
+    assert_eq!(paths(&[&["d", "x\t"], &["d", "x\n"]]), ["d/x_", "d/x_ (2)"]);
     let same: Vec<&[&str]> = vec![&["same"]; 20];
     let mut told = paths(&same);
     told.sort();
     told.dedup();
     assert_eq!(told.len(), 20);
+}
+
+#[test]
+fn a_file_that_is_also_a_folder_gets_a_number() {
+    assert_eq!(paths(&[&["a"], &["a", "b"]]), ["a (2)", "a/b"]);
+    assert_eq!(
+        paths(&[&["x", "y", "z"], &["x", "y"], &["x", "y (2)"]]),
+        ["x/y/z", "x/y (3)", "x/y (2)"]
+    );
+    assert_eq!(
+        paths(&[&["a"], &["a.b"], &["ab", "c"]]),
+        ["a", "a.b", "ab/c"]
+    );
+}
+
+/// For each of these files its path where a file system can have no other.
+fn portable(files: &[&[&str]]) -> Vec<Option<String>> {
+    let mut files: Vec<_> = files.iter().map(|path| file(path, 1)).collect();
+    files.push(file(&["the rest"], 20 - files.len() as i64));
+    let info = read(&folder(&files)).unwrap();
+    let paths = info.portable_paths().unwrap();
+    let changed = paths.iter().flatten().count();
+    assert_eq!(info.unportable_files(), changed);
+    let text = |path: &Vec<_>| {
+        path.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("/")
+    };
+    let mut paths: Vec<_> = paths.iter().map(|path| path.as_ref().map(text)).collect();
+    assert_eq!(paths.pop(), Some(None));
+    paths
+}
+
+#[test]
+fn every_file_has_a_path_that_all_systems_can_have_and_tell_apart() {
+    let some = |path: &str| Some(path.to_owned());
+    assert_eq!(
+        portable(&[&["xt_DSCP.c"], &["xt_dscp.c"], &["a:b", "c"], &["a_b", "c"]]),
+        [
+            None,
+            some("xt_dscp (2).c"),
+            some("a_b/c"),
+            some("a_b/c (2)")
+        ]
+    );
+    assert_eq!(
+        portable(&[&["Lib"], &["lib", "x"], &["plain"]]),
+        [some("Lib (2)"), None, None]
+    );
+}
+
+#[test]
+fn texts_of_paths_differ_where_bytes_do() {
+    let files = [file(&["caf?"], 10), file(&["café"], 10)];
+    let mut raw = folder(&files).into_bytes();
+    let at = raw.iter().position(|&byte| byte == b'?').unwrap();
+    raw[at] = 0xe9;
+    let info = Info::from_bytes(raw.into()).unwrap();
+    assert_eq!(info.text_paths(), ["café", "café (2)"]);
 }
 
 #[test]
@@ -336,21 +427,6 @@ fn names_made_to_collide_over_and_over_are_refused_soon() {
         .map(|name| file(&[name], 1))
         .collect();
     assert!(error(&folder(&files)).contains("too many files have almost the same name"));
-}
-
-#[test]
-fn a_file_that_is_also_a_folder_is_refused() {
-    for (first, second) in [
-        (&["a"][..], &["A", "b"][..]),
-        (&["x", "y", "z"], &["x", "y"]),
-    ] {
-        let info = folder(&[file(first, 10), file(second, 10)]);
-        assert!(matches!(
-            read(&info),
-            Err(MetainfoError::FileAsFolder { .. })
-        ));
-    }
-    assert_eq!(paths(&[&["a"], &["a.b"], &["ab", "c"]]).len(), 3);
 }
 
 #[test]
@@ -432,7 +508,7 @@ fn every_fault_names_the_field() {
     );
     assert_eq!(
         files(list(&[file(&["a"], 1), "de".into()])),
-        "torrent field info.files[1].path is missing"
+        "torrent field info.files[1].length is missing"
     );
     assert_eq!(
         files(list(&[file(&["a"], -1)])),

@@ -2,8 +2,8 @@
 
 use brackish_wire::merkle::{Hash, HashRequest, Tree, block_hash, data_root};
 use brackish_wire::metainfo::{
-    AnswerError, FileKind, Info, InfoBuilder, Metainfo, MetainfoError, PieceLayers, V2Builder,
-    Verdict,
+    AnswerError, FileKind, Info, InfoBuilder, Metainfo, MetainfoError, Name, NewFile, PieceLayers,
+    V2Builder, Verdict,
 };
 use brackish_wire::{BlockRequest, LengthsError, PieceHash};
 use sha1::{Digest, Sha1};
@@ -18,11 +18,11 @@ const FILES: [(&[&str], usize); 5] = [
 ];
 
 /// What the file at this path holds.
-fn content(path: &[String], length: usize) -> Vec<u8> {
+fn content(path: &[Name], length: usize) -> Vec<u8> {
     let names = ["a.bin", "b.txt", "c", "d"];
     let known = path
         .last()
-        .and_then(|name| names.iter().position(|known| known == name));
+        .and_then(|name| names.iter().position(|known| name == known));
     let seed = known.unwrap_or(8) + 1;
     let byte = |at: usize| (at * 7 + at / 251 + seed) as u8;
     (0..length).map(byte).collect()
@@ -151,7 +151,7 @@ fn a_hybrid_is_a_torrent_of_version_1_with_version_2_beside() {
         .files()
         .iter()
         .map(|file| {
-            let path = info.files()[file.index].path.join("/");
+            let path = info.files()[file.index].path_text();
             (path, file.length, file.first_piece, file.pieces)
         })
         .collect();
@@ -167,7 +167,7 @@ fn a_hybrid_is_a_torrent_of_version_1_with_version_2_beside() {
     );
     assert_eq!(
         v2.files()[2].root,
-        block_hash(&content(&["c".into()], 16_384))
+        block_hash(&content(&[Name::new(b"c").unwrap()], 16_384))
     );
     let sizes = lengths
         .pieces()
@@ -190,11 +190,7 @@ fn a_torrent_of_version_2_alone_has_pieces_that_end_with_their_files() {
     assert_eq!(read.to_bytes(), bytes);
     let info = read.info;
     assert!(!info.has_v1() && info.is_multi_file());
-    let paths: Vec<_> = info
-        .files()
-        .iter()
-        .map(|file| file.path.join("/"))
-        .collect();
+    let paths: Vec<_> = info.files().iter().map(|file| file.path_text()).collect();
     assert_eq!(
         paths,
         [
@@ -288,19 +284,72 @@ fn what_cannot_be_version_2_is_refused_when_it_is_built() {
     let path = |path: &[&str]| (path.iter().map(|name| (*name).to_owned()).collect(), 1);
     for files in [
         vec![path(&["a"]), path(&["a"])],
-        vec![path(&["a"]), path(&["a", "b"])],
+        vec![path(&["a"]), path(&["a.b"]), path(&["a", "b"])],
         vec![path(&["a", "..", "b"])],
+        vec![path(&["a/b"])],
         vec![path(&[]), path(&["a"])],
     ] {
-        let builder = InfoBuilder::multi_file("n", files, 16_384)
-            .v2_only()
-            .unwrap();
-        let built = builder.build(&hashes(&builder));
-        assert!(
-            matches!(built, Err(MetainfoError::Path { .. })),
-            "{built:?}"
-        );
+        let builder = InfoBuilder::multi_file("n", files, 16_384);
+        let refused = |error: Option<MetainfoError>| {
+            matches!(
+                error,
+                Some(
+                    MetainfoError::Path { .. }
+                        | MetainfoError::SamePath { .. }
+                        | MetainfoError::FileAsFolder { .. }
+                )
+            )
+        };
+        assert!(refused(builder.clone().v2_only().err()));
+        assert!(refused(builder.check().err()));
+        assert!(refused(builder.build(&[[0; 20]]).err()));
     }
+}
+
+#[test]
+fn links_programs_and_names_of_any_bytes_are_written_in_every_version() {
+    let new = |path: &[&[u8]], length| NewFile {
+        path: path.iter().map(|name| name.to_vec()).collect(),
+        length,
+        executable: false,
+        link: None,
+    };
+    let program = NewFile {
+        executable: true,
+        ..new(&[b"d", b"run\n\xe9"], 5)
+    };
+    let link = NewFile {
+        link: Some(program.path.clone()),
+        ..new(&[b"c:"], 0)
+    };
+    let builder = InfoBuilder::multi_file("n\\", vec![link, program], 16_384);
+    let version_1 = builder.build(&[[0; 20]]).unwrap();
+    let of_v2 = |builder: V2Builder| {
+        let hashers = builder.piece_hashers();
+        let mut hasher = hashers.hasher(builder.lengths().piece(0).unwrap());
+        hasher.update(&[7; 5]);
+        builder.build(&[hasher.finish()]).unwrap().0
+    };
+    let hybrid = of_v2(builder.clone().hybrid().unwrap());
+    let version_2 = of_v2(builder.v2_only().unwrap());
+    for info in [version_1, hybrid, version_2] {
+        assert_eq!(info.file_name().as_bytes(), b"n\\");
+        let files: Vec<_> = info.stored_files().collect();
+        let [link, program] = files[..] else {
+            panic!("{files:?}")
+        };
+        assert_eq!(link.path, ["c:"]);
+        assert!(program.executable);
+        let raw: Vec<&[u8]> = program.path.iter().map(Name::raw).collect();
+        assert_eq!(raw, [&b"d"[..], b"run\n\xe9"]);
+        assert_eq!(program.path[1].as_bytes(), b"run_\xe9");
+        let target = Some(program.path.clone());
+        assert_eq!(link.kind, FileKind::Symlink { target });
+    }
+    let single = InfoBuilder::single_file("run", 5, 16_384).executable(true);
+    let version_1 = single.build(&[[0; 20]]).unwrap();
+    let hybrid = of_v2(single.hybrid().unwrap());
+    assert!(version_1.files()[0].executable && hybrid.files()[0].executable);
 }
 
 #[test]

@@ -15,11 +15,13 @@ use brackish_wire::extension::{
 use brackish_wire::magnet::Magnet;
 use brackish_wire::merkle::{HashRequest, Tree, TreeShape};
 use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder, Handshake, Message};
-use brackish_wire::metainfo::{FileKind, Info, InfoBuilder, Metainfo, PieceLayers};
+use brackish_wire::metainfo::{FileKind, Info, InfoBuilder, Metainfo, Name, PieceLayers};
 use brackish_wire::tracker::{http, udp, ws};
 use brackish_wire::{
     Bitfield, BlockRequest, InfoHash, Layout, Lengths, PieceHash, allowed_fast_set, peer_priority,
 };
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::LazyLock;
 
@@ -253,11 +255,16 @@ fn look_at(info: &Info) {
     let lengths = info.lengths();
     let mut end = 0;
     for file in info.files() {
-        assert!(!file.path.is_empty() && file.path.iter().all(|name| is_safe(name)));
+        assert!(!file.path.is_empty() && file.path.iter().all(is_safe));
         assert_eq!(file.offset, end);
         end += file.length;
     }
     assert_eq!(end, lengths.total());
+    assert_distinct(info.stored_files().map(|file| file.path.clone()));
+    assert_distinct(info.text_paths().into_iter());
+    if let Ok(paths) = info.portable_paths() {
+        assert!(paths.iter().flatten().flatten().all(is_safe));
+    }
     for piece in lengths.pieces().take(LOOKED_AT) {
         if info.has_v1() {
             info.piece_hash(piece);
@@ -287,12 +294,19 @@ fn look_at(info: &Info) {
     }
 }
 
-fn is_safe(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 255
-        && name != "."
-        && name != ".."
-        && !name.contains(['/', '\\', '\0'])
+fn assert_distinct<T: Ord + Debug>(paths: impl Iterator<Item = T>) {
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        assert!(!seen.contains(&path), "{path:?} is there twice");
+        seen.insert(path);
+    }
+}
+
+fn is_safe(name: &Name) -> bool {
+    let bytes = name.as_bytes();
+    !matches!(bytes, b"" | b"." | b"..")
+        && bytes.len() <= 255
+        && !bytes.iter().any(|byte| matches!(byte, b'/' | 0..0x20))
 }
 
 /// Two addresses, an info-hash and numbers: the pure functions of them.

@@ -32,7 +32,7 @@ mod tests {
         assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
         assert!(same("::ffff:203.0.113.5", "203.0.113.5"));
         assert!(!same("203.0.113.5", "203.0.113.6"));
-        for local in ["fe80::", "fd00:1:2:3:", "::"] {
+        for local in ["fe80::", "fd00:1:2:3::", "127.0.0."] {
             assert!(!same(&format!("{local}1"), &format!("{local}2")), "{local}");
         }
     }

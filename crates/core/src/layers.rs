@@ -1,20 +1,17 @@
 //! Fetching the piece layers of a torrent of version 2 from peers (BEP 52), a run of hashes at a time. Each run comes with
-//! a proof, so that one who lies is known by its first answer.
+//! a proof, so that a peer that lies is known by its first answer; one that keeps silent is not waited for.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use brackish_wire::merkle::{Hash, HashRequest};
 use brackish_wire::metainfo::{AnswerError, Verifier};
 
+use crate::asking::Asking;
 use crate::{ConnectionId, Timestamp};
 
 /// Requests of one peer that are under way: each is answered by up to 16 KiB, so that this is a few hundred KiB on
 /// their way.
 const MAX_ASKED: usize = 16;
-
-/// A request that is not answered for this long is asked of another peer.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(crate) struct LayerFetch {
@@ -28,8 +25,7 @@ pub(crate) struct LayerFetch {
 #[derive(Debug)]
 struct Asked {
     request: HashRequest,
-    peer: ConnectionId,
-    at: Timestamp,
+    asking: Asking,
 }
 
 /// What came of hashes that a peer sent.
@@ -51,13 +47,12 @@ impl LayerFetch {
         peer: ConnectionId,
         now: Timestamp,
     ) -> Option<HashRequest> {
-        let asked = self.asked.iter().filter(|asked| asked.peer == peer);
+        let asked = self
+            .asked
+            .iter()
+            .filter(|asked| asked.asking.waits_for(peer, now));
         if asked.count() >= MAX_ASKED {
             return None;
-        }
-        if let Some(late) = self.late(now) {
-            (late.peer, late.at) = (peer, now);
-            return Some(late.request);
         }
         let v2 = verifier.info().v2()?;
         while self.waiting.is_empty() && self.next_file < v2.files().len() {
@@ -66,13 +61,14 @@ impl LayerFetch {
             }
             self.next_file += 1;
         }
-        let request = self.waiting.pop_front()?;
-        self.asked.push(Asked {
-            request,
-            peer,
-            at: now,
-        });
-        Some(request)
+        if let Some(request) = self.waiting.pop_front() {
+            let asking = Asking::default();
+            self.asked.push(Asked { request, asking });
+        }
+        let mut asked = self.asked.iter_mut();
+        let next = asked.find(|asked| asked.asking.may_ask(peer, 0, now))?;
+        next.asking.ask(peer, now);
+        Some(next.request)
     }
 
     /// Hashes came.
@@ -86,11 +82,13 @@ impl LayerFetch {
         let Some(at) = self.position(peer, request) else {
             return Layers::Unasked;
         };
-        self.asked.swap_remove(at);
         match verifier.accept(request, hashes) {
-            Ok(()) => Layers::Taken,
+            Ok(()) => {
+                self.asked.swap_remove(at);
+                Layers::Taken
+            }
             Err(error) => {
-                self.waiting.push_front(*request);
+                self.forget(peer, request);
                 Layers::Wrong(error)
             }
         }
@@ -98,23 +96,14 @@ impl LayerFetch {
 
     /// The peer refuses: whether it was asked.
     pub fn rejected(&mut self, peer: ConnectionId, request: &HashRequest) -> bool {
-        let at = self.position(peer, request);
-        if let Some(at) = at {
-            let asked = self.asked.swap_remove(at);
-            self.waiting.push_front(asked.request);
-        }
-        at.is_some()
+        self.forget(peer, request)
     }
 
     /// The peer is gone: what it was asked for is asked of others.
     pub fn released(&mut self, peer: ConnectionId) {
-        let waiting = &mut self.waiting;
-        self.asked.retain(|asked| {
-            if asked.peer == peer {
-                waiting.push_front(asked.request);
-            }
-            asked.peer != peer
-        });
+        for asked in &mut self.asked {
+            asked.asking.forget(peer);
+        }
     }
 
     /// Whether every request was answered.
@@ -123,15 +112,17 @@ impl LayerFetch {
         self.waiting.is_empty() && self.asked.is_empty() && self.next_file >= files
     }
 
-    fn late(&mut self, now: Timestamp) -> Option<&mut Asked> {
-        self.asked
-            .iter_mut()
-            .find(|asked| now.since(asked.at) >= TIMEOUT)
+    fn forget(&mut self, peer: ConnectionId, request: &HashRequest) -> bool {
+        let at = self.position(peer, request);
+        if let Some(asked) = at.and_then(|at| self.asked.get_mut(at)) {
+            asked.asking.forget(peer);
+        }
+        at.is_some()
     }
 
     fn position(&self, peer: ConnectionId, request: &HashRequest) -> Option<usize> {
         self.asked
             .iter()
-            .position(|asked| asked.peer == peer && asked.request == *request)
+            .position(|asked| asked.request == *request && asked.asking.was_asked(peer))
     }
 }

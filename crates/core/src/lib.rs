@@ -14,6 +14,7 @@
 //! Remote input never fails the session: hostile bytes end the connection that sent them.
 
 mod announce;
+mod asking;
 mod begun;
 mod blame;
 mod blocks;

@@ -9,6 +9,7 @@ use brackish_wire::metainfo::{InfoBuilder, PieceLayers};
 use brackish_wire::{BLOCK_LENGTH, BlockRequest, PieceHash};
 use common::{Bench, Said, ScriptedPeer, Torrent, block};
 use std::sync::Arc;
+use std::time::Duration;
 
 const PIECE: u32 = 4 * BLOCK_LENGTH;
 
@@ -279,6 +280,27 @@ fn piece_layers_that_are_missing_come_from_a_peer_before_the_store_is_opened() {
     assert!(bench.events.iter().any(known));
     let (_, blocks) = asked(&mut peer, &mut bench);
     assert!(!blocks.is_empty());
+}
+
+#[test]
+fn silent_peers_that_came_first_do_not_keep_piece_layers_away() {
+    let mut content = torrent(false);
+    content.piece_layers = PieceLayers::default();
+    let mut bench = Bench::new(content, &[]);
+    for number in 1..20 {
+        seed(&mut bench, number);
+    }
+    bench.pass(Duration::from_millis(500));
+    let mut honest = seed(&mut bench, 20);
+    let begun = bench.now;
+    let known = |event: &Event| matches!(event, Event::Metadata { .. });
+    while !bench.events.iter().any(known) {
+        assert!(bench.now.since(begun) < Duration::from_secs(10));
+        for request in asked(&mut honest, &mut bench).0 {
+            give(&honest, &mut bench, request);
+        }
+        bench.pass(Duration::from_millis(100));
+    }
 }
 
 #[test]

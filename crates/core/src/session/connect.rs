@@ -389,6 +389,7 @@ impl Session {
             connection: id,
             reason,
         });
+        self.ask_all_for_metadata(torrent_id);
         if seek {
             self.seek_web_peers(torrent_id);
         }

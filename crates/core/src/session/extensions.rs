@@ -125,7 +125,9 @@ impl Session {
         if let Some(extension) = handshake.m.get(LT_DONTHAVE) {
             peer.dont_have = Some(*extension).filter(|extension| *extension != 0);
         }
-        peer.metadata_size = handshake.metadata_size.or(peer.metadata_size);
+        // A dictionary does not change its size: a peer that claims another one later is not believed.
+        let claimed = handshake.metadata_size.filter(|size| *size > 0);
+        peer.metadata_size = peer.metadata_size.or(claimed);
         // A peer that dialled us came from a port of the moment; this one can be dialled.
         if let (Some(port), Some(address), None) =
             (handshake.port, connection.address, connection.dialable)
@@ -228,19 +230,44 @@ impl Session {
                 if torrent.content.is_some() || torrent.unready.is_some() {
                     return;
                 }
-                let names = torrent.names;
-                match torrent.metadata.received(id, piece, data, &names) {
-                    Outcome::Incomplete => {}
+                let (names, now) = (torrent.names, self.cx.now);
+                let size = peer.metadata_size.unwrap_or(0);
+                match torrent.metadata.received(id, size, piece, data, &names, now) {
+                    Outcome::Unasked => {}
+                    Outcome::Incomplete => self.ask_metadata(id),
+                    Outcome::WrongLength(expected) => self.violated(
+                        id,
+                        format!(
+                            "metadata piece {piece} has {} bytes, expected {expected} of the {size} claimed",
+                            data.len()
+                        ),
+                    ),
                     Outcome::Complete(info) => self.metadata_complete(torrent_id, info),
-                    Outcome::Bad(Some(liar)) => self.ban(torrent_id, liar),
-                    Outcome::Bad(None) => {}
+                    Outcome::Bad(liar) => {
+                        if let Some(liar) = liar {
+                            self.ban(torrent_id, liar);
+                        }
+                        self.ask_all_for_metadata(torrent_id);
+                    }
                 }
             }
             UtMetadata::Reject { .. } => {
-                // It has none after all; the tick asks others.
-                peer.metadata_size = None;
-                torrent.metadata.released(id);
+                torrent.metadata.refused(id, self.cx.now);
+                self.ask_all_for_metadata(torrent_id);
             }
+        }
+    }
+
+    /// Asks the peers of a torrent for its metadata: something that others were asked for is free.
+    pub(super) fn ask_all_for_metadata(&mut self, torrent_id: TorrentId) {
+        let Some(torrent) = self.torrents.get(&torrent_id) else {
+            return;
+        };
+        if torrent.content.is_some() || torrent.unready.is_some() {
+            return;
+        }
+        for id in torrent.active.clone() {
+            self.ask_metadata(id);
         }
     }
 

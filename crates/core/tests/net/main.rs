@@ -6,6 +6,7 @@ mod dials;
 mod dont_have;
 mod endgame;
 mod fast;
+mod metadata;
 mod pex;
 mod pieces;
 mod places;

@@ -1,4 +1,5 @@
-// Pages under measurement: `node browser.mjs '{"runs": 3, "size": 268435456}'` prints a line of JSON for each run.
+// Pages under measurement: `node browser.mjs '{"runs": 3, "sizes": {"page": 268435456}}'` prints a line of JSON for each
+// run; what every case moves has the size of the group `page`.
 // Every run has browsers of its own, each with its own profile; runs of what is compared take turns.
 
 import { App } from '../harness/app.mjs';
@@ -15,7 +16,10 @@ import { channelPair } from './channel.mjs';
 import { cpuOfTree } from './cpu.mjs';
 import { rounds } from './rounds.mjs';
 
-const { runs, size } = JSON.parse(process.argv[2]);
+const {
+  runs,
+  sizes: { page: size },
+} = JSON.parse(process.argv[2]);
 
 /** As the native benchmark has it. */
 const PIECE_LENGTH = 1024 * 1024;

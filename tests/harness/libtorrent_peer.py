@@ -1,21 +1,32 @@
 """One libtorrent session with one torrent, for tests and benchmarks.
 
 Takes one JSON object as its argument: torrent (path) or magnet, folder, port, peers ([[host, port]]),
-webrtc (bool; ws trackers are left out without it), seed (bool: what is in the folder is complete, no checking),
+webrtc (bool; ws trackers are left out without it), seed (bool: what is in the folder is complete and right, and no piece of
+it is hashed, now or at its first request),
 limit (upload bytes per second), settings (more of the session's), choke (bool: nobody is unchoked), log (bool: every
-message of a peer, `<==`, or to one, `==>`, is an event). Prints one JSON object a line: {"event": "listening", "port": N},
-{"event": "state", ...} while it runs, {"event": "finished"} when every piece is verified. Ends on SIGTERM.
+message of a peer, `<==`, or to one, `==>`, is an event). Prints one JSON object a line: {"event": "interpreter", "memory": N}
+(bytes in memory before libtorrent is loaded), {"event": "listening", "port": N}, {"event": "state", ...} while it runs, {"event": "finished"} when every piece is verified. Ends on SIGTERM.
 """
 
 import json
 import signal
 import sys
 
-import libtorrent as lt
 
 
 def say(**event):
     print(json.dumps(event), flush=True)
+
+
+def memory():
+    """Bytes of this process in memory, as the kernel accounts them."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
+
+
+say(event="interpreter", memory=memory())
+
+import libtorrent as lt  # noqa: E402: what comes before is Python's own memory
 
 
 def encryption(flags):
@@ -61,6 +72,7 @@ def main():
     parameters.save_path = asked["folder"]
     if asked.get("seed"):
         parameters.flags |= lt.torrent_flags.seed_mode
+        parameters.verified_pieces = [True] * parameters.ti.num_pieces()
     if not asked.get("webrtc"):
         parameters.trackers = [url for url in parameters.trackers if not url.startswith("ws")]
     parameters.flags &= ~lt.torrent_flags.auto_managed

@@ -21,6 +21,7 @@ const GROUPS: [Group; 4] = [
     Group {
         name: "channel",
         title: "data channel alone, 64 KiB messages (the ceiling)",
+        size: SIZE,
         figures: &[
             RATE,
             LEECHER_CPU,
@@ -30,6 +31,7 @@ const GROUPS: [Group; 4] = [
     Group {
         name: "page",
         title: "page to page, two browsers",
+        size: SIZE,
         figures: &[
             RATE,
             FIRST,
@@ -41,6 +43,7 @@ const GROUPS: [Group; 4] = [
     Group {
         name: "node",
         title: "node to page",
+        size: SIZE,
         figures: &[
             RATE,
             FIRST,
@@ -52,6 +55,7 @@ const GROUPS: [Group; 4] = [
     Group {
         name: "seeding",
         title: "adding a file to seed in a page",
+        size: SIZE,
         figures: &[
             RATE,
             ("leecherCpu", Metric::lower("browser CPU s", 1)),
@@ -62,6 +66,5 @@ const GROUPS: [Group; 4] = [
 
 /// All comparisons.
 pub fn run(brackish: &Path, options: &Options, report: &mut Report) -> Result<()> {
-    let size = options.size_or(SIZE);
-    driver::run("browser", &GROUPS, size, brackish, options, report)
+    driver::run("browser", &GROUPS, brackish, options, report)
 }

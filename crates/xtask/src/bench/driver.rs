@@ -18,14 +18,15 @@ use crate::paths;
 pub struct Group {
     pub name: &'static str,
     pub title: &'static str,
+    /// What is downloaded unless `--size` says otherwise, in MiB.
+    pub size: u64,
     pub figures: &'static [(&'static str, Metric)],
 }
 
-/// Runs `tests/bench/{name}.mjs` with downloads of `size` bytes.
+/// Runs `tests/bench/{name}.mjs`.
 pub fn run(
     name: &str,
     groups: &[Group],
-    size: u64,
     brackish: &Path,
     options: &Options,
     report: &mut Report,
@@ -36,12 +37,17 @@ pub fn run(
         .iter()
         .map(|group| {
             let metrics: Vec<Metric> = group.figures.iter().map(|(_, metric)| *metric).collect();
-            Table::new(format!("{} MiB, {}", size >> 20, group.title), &metrics)
+            let size = options.size_or(group.size) >> 20;
+            Table::new(format!("{size} MiB, {}", group.title), &metrics)
         })
+        .collect();
+    let sizes: serde_json::Map<String, Value> = groups
+        .iter()
+        .map(|group| (group.name.to_owned(), options.size_or(group.size).into()))
         .collect();
     let mut driver = Command::new("node")
         .arg(paths::root().join(&script))
-        .arg(json!({ "runs": options.runs, "size": size }).to_string())
+        .arg(json!({ "runs": options.runs, "sizes": sizes }).to_string())
         // Profiles with their stores are temporary files: in memory, no disk is measured.
         .env("BRACKISH_BINARY", brackish)
         .env("TMPDIR", workspace.path())

@@ -2,12 +2,14 @@
 //! accounts them, and what they are so far while it runs.
 
 use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::interrupt;
 
@@ -26,6 +28,15 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How many of its last lines are shown when a process fails.
 const SHOWN_LINES: usize = 12;
 
+/// The event by which the driver of a library tells its interpreter's own memory.
+const INTERPRETER: &str = "\"event\": \"interpreter\"";
+
+/// The unit of a file's blocks, in bytes, on every file system.
+const STAT_BLOCK: u64 = 512;
+
+/// A block of a torrent, in bytes.
+const BLOCK: u64 = 16 * 1024;
+
 /// How one tells that a process has done its work.
 #[derive(Clone, Copy, Debug)]
 pub enum Done {
@@ -40,7 +51,7 @@ pub enum Done {
 pub struct Taken {
     /// From its start until it was done.
     pub time: Duration,
-    /// From its start until the watched file held its first bytes.
+    /// From its start until a file in the watched folder held its first block.
     pub first_byte: Option<Duration>,
     /// User and system time of its whole life.
     pub cpu: Duration,
@@ -106,8 +117,8 @@ impl Process {
         }
     }
 
-    /// Waits until it is done, and sees to it that it ends. `watched` is the file that it writes.
-    pub fn finish(mut self, done: Done, watched: Option<&Path>, limit: Duration) -> Result<Taken> {
+    /// Waits until it is done, and sees to it that it ends. `watched` is the folder that it writes to.
+    pub fn finish(mut self, done: Done, watched: &Path, limit: Duration) -> Result<Taken> {
         let mut first_byte = None;
         let mut peak = self.peak_memory()?;
         let mut looked = Instant::now();
@@ -117,7 +128,7 @@ impl Process {
                 peak = self.peak_memory().unwrap_or(peak);
                 looked = Instant::now();
             }
-            if first_byte.is_none() && watched.is_some_and(has_bytes) {
+            if first_byte.is_none() && has_block(watched) {
                 first_byte = Some(self.started.elapsed());
             }
             if let Some(reaped) = self.reap(libc::WNOHANG)? {
@@ -125,14 +136,16 @@ impl Process {
                 if reaped.status != 0 || matches!(done, Done::Says(_)) {
                     bail!("{} failed:\n{}", self.name, self.tail());
                 }
-                return Ok(reaped.taken(time, first_byte, peak));
+                let own = peak.saturating_sub(self.interpreter_memory());
+                return Ok(reaped.taken(time, first_byte, own));
             }
             if let Done::Says(text) = done
                 && !self.printed(text).is_empty()
             {
                 let time = self.started.elapsed();
                 let peak = self.peak_memory().unwrap_or(peak);
-                return Ok(self.end()?.taken(time, first_byte, peak));
+                let own = peak.saturating_sub(self.interpreter_memory());
+                return Ok(self.end()?.taken(time, first_byte, own));
             }
             if self.started.elapsed() > limit {
                 bail!("{} was not done in time:\n{}", self.name, self.tail());
@@ -171,6 +184,23 @@ impl Process {
             .and_then(|kibibytes| kibibytes.parse::<u64>().ok())
             .map(|kibibytes| kibibytes * 1024)
             .with_context(|| format!("no peak memory of {}", self.name))
+    }
+
+    /// The most memory that it had until now without its interpreter's share, in bytes.
+    pub fn own_peak_memory(&self) -> Result<u64> {
+        Ok(self
+            .peak_memory()?
+            .saturating_sub(self.interpreter_memory()))
+    }
+
+    /// What the interpreter of a library's driver had in memory before it loaded the library, in bytes; 0 for a program
+    /// that says nothing of one.
+    fn interpreter_memory(&self) -> u64 {
+        let lines = self.printed(INTERPRETER);
+        let said = lines
+            .first()
+            .and_then(|line| serde_json::from_str::<Value>(line).ok());
+        said.and_then(|event| event["memory"].as_u64()).unwrap_or(0)
     }
 
     fn status_file(&self, name: &str) -> Result<String> {
@@ -293,9 +323,28 @@ pub fn machine_cpu() -> Result<Duration> {
     Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
 }
 
-/// Whether something was written: a file that was only made long has no blocks.
-fn has_bytes(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|known| known.blocks() > 0)
+/// Whether a file below the folder holds at least one block of a torrent: a file that was only made long has no blocks,
+/// and a client's own notes are smaller.
+fn has_block(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return false;
+    };
+    entries.flatten().any(|entry| match entry.metadata() {
+        Ok(known) if known.is_dir() => has_block(&entry.path()),
+        Ok(known) => known.blocks() * STAT_BLOCK >= BLOCK,
+        Err(_) => false,
+    })
+}
+
+/// Has the file system of a folder write all that it holds back, and returns how long that took.
+pub fn flush(folder: &Path) -> Result<Duration> {
+    let folder = File::open(folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let started = Instant::now();
+    // SAFETY: the descriptor is open for as long as the call, which touches no memory of ours.
+    if unsafe { libc::syncfs(folder.as_raw_fd()) } != 0 {
+        return Err(std::io::Error::last_os_error()).context("cannot flush the file system");
+    }
+    Ok(started.elapsed())
 }
 
 fn ticks_per_second() -> f64 {

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::setup::tools::{self, Tool};
 use crate::{build, setup};
 use options::{Options, Suite};
 use report::Report;
@@ -32,31 +33,43 @@ use report::Report;
 pub fn run(arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     interrupt::tidy_up_on_interrupt()?;
-    for piece in ["python", "tests", "bench"] {
-        setup::ensure(piece)?;
+    for suite in options.suites() {
+        install(suite)?;
     }
     let binary = binary()?;
     for suite in options.suites() {
         let mut report = Report::begin(suite.name(), &options)?;
         match suite {
             Suite::Native => {
-                setup::ensure("clients")?;
                 native::run(&binary, &options, &mut report)?;
                 web_peers::run(&binary, &options, &mut report)?;
             }
-            Suite::Browser => {
-                setup::ensure("browsers")?;
-                browser::run(&binary, &options, &mut report)?;
-            }
-            Suite::Crowd => {
-                setup::ensure("browsers")?;
-                crowd::run(&binary, &options, &mut report)?;
-            }
+            Suite::Browser => browser::run(&binary, &options, &mut report)?,
+            Suite::Crowd => crowd::run(&binary, &options, &mut report)?,
             Suite::Tracker => tracker::run(&options, &mut report)?,
         }
         report.finish()?;
     }
     Ok(())
+}
+
+/// Installs the peers that a suite races, and no others.
+fn install(suite: Suite) -> Result<()> {
+    let (pieces, tools): (&[&str], &[Tool]) = match suite {
+        Suite::Native => (&["python", "clients"], &[tools::RQBIT]),
+        Suite::Browser | Suite::Crowd => (&["python", "tests", "browsers"], &[]),
+        Suite::Tracker => (&["tests"], &[tools::AQUATIC, tools::LOAD_TEST]),
+    };
+    for piece in pieces {
+        setup::ensure(piece)?;
+    }
+    tools::ensure(tools)
+}
+
+/// `items` in the order of one round: each round another is the first, so that none always runs after the same other.
+fn rotated<T: Copy>(items: &[T], round: usize) -> impl Iterator<Item = T> + '_ {
+    let first = round % items.len().max(1);
+    items.iter().cycle().skip(first).take(items.len()).copied()
 }
 
 /// The binary under test: the one that `BRACKISH_BINARY` names, as in the tests, or else this

@@ -8,8 +8,9 @@ use anyhow::Result;
 use super::clients::Client;
 use super::options::Options;
 use super::report::Report;
+use super::rotated;
 use super::table::{Metric, Table};
-use super::transfer::{Bench, Run, enter};
+use super::transfer::{Bench, Disk, Run, enter};
 
 /// What is downloaded unless `--size` says otherwise, in MiB.
 const SIZE: u64 = 1024;
@@ -32,6 +33,7 @@ pub fn run(brackish: &Path, options: &Options, report: &mut Report) -> Result<()
         report.version(client.name(), bench.version(client)?);
     }
     downloads(&bench, options, report)?;
+    flushed_downloads(&bench, options, report)?;
     seeds(&bench, options, report)
 }
 
@@ -59,11 +61,43 @@ fn downloads(bench: &Bench, options: &Options, report: &mut Report) -> Result<()
     let seed = bench.tcp_seed(Client::Libtorrent)?;
     // Not counted: programs and the seed's file come into memory.
     for client in CLIENTS {
-        let _ = bench.download(&seed, client);
+        let _ = bench.download(&seed, client, Disk::Memory);
     }
-    for _ in 0..options.runs {
-        for client in CLIENTS {
-            let outcome = bench.download(&seed, client);
+    for round in 0..options.runs {
+        for client in rotated(&CLIENTS, round) {
+            let outcome = bench.download(&seed, client, Disk::Memory);
+            enter(
+                &mut table,
+                client.name(),
+                client.is_ours(),
+                outcome,
+                figures,
+            );
+        }
+    }
+    report.add(table);
+    Ok(())
+}
+
+/// The same to a real disk: the clock stops when the file system has written everything.
+fn flushed_downloads(bench: &Bench, options: &Options, report: &mut Report) -> Result<()> {
+    let title = format!(
+        "{} from one libtorrent seed over TCP to a disk, flush included",
+        bench.size()
+    );
+    let mut table = Table::new(
+        title,
+        &[
+            Metric::higher("MB/s, flushed", 0),
+            Metric::higher("MB/s as the client says", 0),
+            Metric::lower("flush s", 2),
+        ],
+    );
+    let figures = |run: &Run| [run.rate_flushed(), run.rate(), run.flush_seconds()];
+    let seed = bench.tcp_seed(Client::Libtorrent)?;
+    for round in 0..options.runs {
+        for client in rotated(&CLIENTS, round) {
+            let outcome = bench.download(&seed, client, Disk::Real);
             enter(
                 &mut table,
                 client.name(),
@@ -98,12 +132,12 @@ fn seeds(bench: &Bench, options: &Options, report: &mut Report) -> Result<()> {
             run.seed_peak(),
         ]
     };
-    for _ in 0..options.runs {
+    for round in 0..options.runs {
         for (leecher, table) in LEECHERS.into_iter().zip(&mut tables) {
-            for client in SEEDS {
+            for client in rotated(&SEEDS, round) {
                 // A new seed for each, since its peak memory is counted over its life.
                 let seed = bench.tcp_seed(client)?;
-                let outcome = bench.download(&seed, leecher);
+                let outcome = bench.download(&seed, leecher, Disk::Memory);
                 enter(table, client.name(), client.is_ours(), outcome, figures);
                 seed.process.stop()?;
             }

@@ -137,7 +137,23 @@ impl Table {
             }
             lines.push(cells);
         }
-        format!("**{}**\n\n{}", self.title, aligned(&lines))
+        format!("**{}, {}**\n\n{}", self.title, self.runs(), aligned(&lines))
+    }
+
+    /// From how many runs each figure comes.
+    fn runs(&self) -> String {
+        let counts = self
+            .rows
+            .iter()
+            .map(|row| row.samples.iter().map(Vec::len).max().unwrap_or(0))
+            .collect::<Vec<_>>();
+        match (counts.iter().min(), counts.iter().max()) {
+            (Some(least), Some(most)) if least != most => {
+                format!("medians of {least} to {most} runs")
+            }
+            (_, Some(most)) => format!("medians of {most} runs"),
+            _ => "no runs".to_owned(),
+        }
     }
 
     /// Everything, for programs.
@@ -253,6 +269,7 @@ mod tests {
             table.add("theirs", false, &[Some(rate / 2.0)]);
         }
         let text = table.markdown();
+        assert!(text.starts_with("**rates, medians of 3 runs**"), "{text}");
         assert!(text.contains("| ours   | 300 (290-310)       |"), "{text}");
         assert!(text.contains("| theirs | 150 (145-155) ×2.00 |"), "{text}");
     }

@@ -35,6 +35,15 @@ pub struct Seed {
     tracked: PathBuf,
 }
 
+/// Where a download is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// To memory, so that no disk is measured.
+    Memory,
+    /// To the file system of the build folder; what the system still holds back is flushed at the end.
+    Real,
+}
+
 /// So many cores for anything but the two processes, and the figures are off. The network's share of
 /// the kernel is in here too.
 const DISTURBED: f64 = 0.3;
@@ -46,6 +55,7 @@ pub struct Run {
     leecher: Taken,
     seed_cpu: Duration,
     seed_peak: u64,
+    flush: Duration,
 }
 
 impl Bench {
@@ -98,8 +108,15 @@ impl Bench {
     }
 
     /// Downloads everything, and looks whether it is right.
-    pub fn download(&self, seed: &Seed, client: Client) -> Result<Run> {
-        let into = self.workspace.empty_folder("download")?;
+    pub fn download(&self, seed: &Seed, client: Client, disk: Disk) -> Result<Run> {
+        let on_disk = match disk {
+            Disk::Memory => None,
+            Disk::Real => Some(Workspace::on_disk("download")?),
+        };
+        let workspace = on_disk.as_ref().unwrap_or(&self.workspace);
+        let into = workspace.empty_folder("download")?;
+        // What earlier runs left to write is not this one's.
+        measure::flush(&into)?;
         let download = Download {
             torrent: &seed.torrent,
             tracked: &seed.tracked,
@@ -112,7 +129,8 @@ impl Bench {
         let log = self.workspace.path().join("leecher.log");
         let (machine, before) = (measure::machine_cpu()?, seed.process.cpu()?);
         let leecher =
-            Process::start(client.name(), &mut command, &log)?.finish(done, Some(&file), LIMIT)?;
+            Process::start(client.name(), &mut command, &log)?.finish(done, &into, LIMIT)?;
+        let flush = measure::flush(&into)?;
         let seed_cpu = seed.process.cpu()?.saturating_sub(before);
         let machine = measure::machine_cpu()?.saturating_sub(machine);
         if !self.content.is_same_as(&file)? {
@@ -123,7 +141,8 @@ impl Bench {
             others: machine.saturating_sub(leecher.cpu + seed_cpu),
             leecher,
             seed_cpu,
-            seed_peak: seed.process.peak_memory()?,
+            seed_peak: seed.process.own_peak_memory()?,
+            flush,
         })
     }
 
@@ -160,6 +179,17 @@ impl Run {
     pub fn rate_from_first_byte(&self) -> Option<f64> {
         let flowing = self.leecher.time.checked_sub(self.leecher.first_byte?)?;
         Some(self.size / 1e6 / flowing.as_secs_f64())
+    }
+
+    /// MB/s from the start of the leecher's process until the file system has written everything.
+    pub fn rate_flushed(&self) -> Option<f64> {
+        let until_written = self.leecher.time + self.flush;
+        Some(self.size / 1e6 / until_written.as_secs_f64())
+    }
+
+    /// How long the file system wrote after the leecher was done.
+    pub fn flush_seconds(&self) -> Option<f64> {
+        Some(self.flush.as_secs_f64())
     }
 
     /// Processor seconds of the leecher's whole life for each GiB.

@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::clients::Client;
 use super::options::Options;
 use super::report::Report;
+use super::rotated;
 use super::table::{Metric, Table};
-use super::transfer::{Bench, Run, enter};
+use super::transfer::{Bench, Disk, Run, enter};
 
 /// What is downloaded unless `--size` says otherwise, in MiB.
 const SIZE: u64 = 256;
@@ -47,10 +48,10 @@ pub fn run(brackish: &Path, options: &Options, report: &mut Report) -> Result<()
             run.seed_peak(),
         ]
     };
-    for _ in 0..options.runs {
-        for (from, to) in PAIRS {
+    for round in 0..options.runs {
+        for (from, to) in rotated(&PAIRS, round) {
             let seed = bench.web_seed(from, &url)?;
-            let outcome = bench.download(&seed, to);
+            let outcome = bench.download(&seed, to, Disk::Memory);
             let name = format!("{} to {}", from.name(), to.name());
             enter(
                 &mut table,

@@ -1,5 +1,5 @@
 //! A folder for one suite's files, in memory where the machine has such a file system, so that no
-//! disk is measured. It goes away with its value.
+//! disk is measured, or on a disk where one is. It goes away with its value.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::interrupt;
+use crate::paths;
 
 /// File systems in memory, the first that can be written to wins.
 const IN_MEMORY: [&str; 2] = ["/dev/shm", "/run/shm"];
@@ -32,6 +33,14 @@ impl Workspace {
             }
         }
         anyhow::bail!("no folder for {name} can be made")
+    }
+
+    /// On the disk that holds the build folder.
+    pub fn on_disk(suite: &str) -> Result<Workspace> {
+        let root = paths::target().join(format!("brackish-bench-{suite}-{}", std::process::id()));
+        fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
+        interrupt::add_folder(root.clone());
+        Ok(Workspace { root })
     }
 
     pub fn path(&self) -> &Path {

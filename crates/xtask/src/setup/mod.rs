@@ -68,7 +68,7 @@ pub fn ensure(piece: &str) -> Result<()> {
             python::ensure()?;
         }
         "tests" => node::ensure_packages(&paths::root().join("tests"))?,
-        "bench" => tools::ensure()?,
+        "bench" => tools::ensure(&[tools::RQBIT, tools::AQUATIC, tools::LOAD_TEST])?,
         _ => {}
     }
     Ok(())

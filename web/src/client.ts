@@ -21,9 +21,6 @@ import type {
 /** One public STUN server: without any, only peers of one network find each other. */
 const ICE_SERVERS: RTCIceServer[] = [{ urls: 'stun:stun.l.google.com:19302' }];
 
-/** Connections of one torrent: what a browser carries without its other pages noticing. */
-const MAX_PEERS = 55;
-
 /** Milliseconds that leaving every torrent may take when a client is destroyed. */
 const LEAVING_PATIENCE = 2000;
 
@@ -223,7 +220,7 @@ function started(
       wasmUrl: wasmUrl === undefined ? undefined : new URL(wasmUrl, document.baseURI).href,
       storage: options.storage ?? 'auto',
       namespace: options.namespace ?? 'default',
-      maxPeers: options.maxPeers ?? MAX_PEERS,
+      maxPeers: options.maxPeers,
     });
   });
 }

@@ -10,7 +10,7 @@ export type Command =
       wasmUrl: string | undefined;
       storage: 'auto' | 'opfs' | 'memory';
       namespace: string;
-      maxPeers: number;
+      maxPeers: number | undefined;
     }
   | { type: 'call'; id: number; method: keyof Calls; args: unknown[] }
   | { type: 'reader'; torrent: number; reader: number; position: number | undefined }

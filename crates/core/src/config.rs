@@ -8,6 +8,16 @@ use brackish_wire::{InfoHash, InfoHashV2, PeerId};
 
 use crate::Select;
 
+/// Most connections of one torrent that a node has unless its user says otherwise.
+pub const NODE_PEERS: usize = 100;
+
+/// Most connections of one torrent that a page has unless its user says otherwise: each costs the browser some memory
+/// and a data channel.
+pub const PAGE_PEERS: usize = 55;
+
+/// Connections of the whole session for each of a torrent's: dials, offers and strangers are counted there.
+const CONNECTIONS_PER_PEER: usize = 4;
+
 /// The settings of a session. They hold for its life.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,14 +40,16 @@ pub struct Config {
     pub half_open: usize,
     /// Offers sent with one announce. 5 is what every public tracker accepts.
     pub offers_per_announce: usize,
-    /// Bytes of blocks that may be with the store, not yet written. Above it nothing is requested.
+    /// Bytes of blocks that may be with the store, not yet written. Above it nothing is requested. A node's disk outruns
+    /// its network on average, so that 8 MiB hold what comes while it does not; a page's store is slower and has 16.
     pub store_budget: usize,
-    /// Bytes of blocks that may be requested and not yet received, over all peers.
+    /// Bytes of blocks that may be requested and not yet received, over all peers. A page's 32 MiB are two seconds at
+    /// the 15 MB/s or so that a browser's channels carry at best.
     pub request_budget: usize,
 }
 
 impl Config {
-    /// The settings of a node or page that calls itself `peer_id`; see the fields for what to change.
+    /// The settings of a node that calls itself `peer_id`; see the fields for what to change.
     pub fn new(peer_id: PeerId) -> Self {
         Self {
             peer_id,
@@ -45,12 +57,25 @@ impl Config {
             listen_port: None,
             tcp: true,
             webrtc: true,
-            connections_per_torrent: 100,
-            connections: 400,
+            connections_per_torrent: NODE_PEERS,
+            connections: NODE_PEERS * CONNECTIONS_PER_PEER,
             half_open: 16,
             offers_per_announce: 5,
-            store_budget: 32 << 20,
+            store_budget: 8 << 20,
             request_budget: 64 << 20,
+        }
+    }
+
+    /// The settings of a page that calls itself `peer_id` and has at most `peers` connections of a torrent
+    /// ([`PAGE_PEERS`] unless its user says otherwise). It has no TCP, and less memory than a node.
+    pub fn page(peer_id: PeerId, peers: usize) -> Self {
+        Self {
+            tcp: false,
+            connections_per_torrent: peers,
+            connections: peers * CONNECTIONS_PER_PEER,
+            store_budget: 16 << 20,
+            request_budget: 32 << 20,
+            ..Self::new(peer_id)
         }
     }
 }

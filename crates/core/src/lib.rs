@@ -50,7 +50,7 @@ mod torrent;
 mod trees;
 mod web_seed;
 
-pub use config::{AddTorrent, AddTorrentError, Config, Existing, Source};
+pub use config::{AddTorrent, AddTorrentError, Config, Existing, NODE_PEERS, PAGE_PEERS, Source};
 pub use event::{DisconnectReason, Event};
 pub use input::{AcceptError, FetchError, Input, Presence, StorageError};
 pub use limit::Limits;

@@ -1,6 +1,6 @@
 //! What a node may be told before it starts.
 
-use brackish_core::Limits;
+use brackish_core::{Limits, NODE_PEERS};
 use brackish_wire::PeerId;
 
 /// The settings of a [`Node`](crate::Node).
@@ -35,8 +35,8 @@ impl Default for NodeConfig {
             webrtc: true,
             ice_servers: Vec::new(),
             peer_id: None,
-            connections_per_torrent: 100,
-            connections: 400,
+            connections_per_torrent: NODE_PEERS,
+            connections: NODE_PEERS * 4,
             limits: Limits::default(),
             allocation: Allocation::Sparse,
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use brackish_core::{Config, Select};
+use brackish_core::{Config, PAGE_PEERS, Select};
 use brackish_wire::PeerId;
 
 use crate::failure::Failure;
@@ -360,8 +360,10 @@ impl Kind {
 
     /// The settings of a session of this kind.
     pub(crate) fn config(self, peer_id: PeerId, port: u16) -> Config {
+        if self == Self::Page {
+            return Config::page(peer_id, PAGE_PEERS);
+        }
         let mut config = Config::new(peer_id);
-        config.tcp = self.tcp();
         config.webrtc = self.webrtc();
         config.listen_port = self.tcp().then_some(port);
         config

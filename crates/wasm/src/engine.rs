@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Config, Existing, Input, Limits, Priority, ReaderId, Select,
-    SelectError, Session, Source, TorrentId,
+    AddTorrent, AddTorrentError, Config, Existing, Input, Limits, PAGE_PEERS, Priority, ReaderId,
+    Select, SelectError, Session, Source, TorrentId,
 };
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{
@@ -31,14 +31,6 @@ const PEER_ID_PREFIX: &[u8; 8] = b"-BK0100-";
 /// Random bytes that an engine is made with: a seed, and one for each free place of the peer id.
 const RANDOM_BYTES: usize = 32 + 12;
 
-/// Bytes of blocks that may be with the store and not written. A page's memory is smaller than a
-/// server's, and writes are answered as soon as they are buffered.
-const STORE_BUDGET: usize = 16 << 20;
-
-/// Bytes of blocks that may be asked for and not received: two seconds at the 15 MB/s or so that
-/// a browser's channels carry at best.
-const REQUEST_BUDGET: usize = 32 << 20;
-
 /// Milliseconds between two words on how far the hashing of files to seed has come.
 const PROGRESS_EVERY: f64 = 100.0;
 
@@ -58,13 +50,14 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     /// An engine without torrents. `random` holds at least 44 random bytes; `opfs` is the folder
-    /// in which torrents keep their data, if this page has a file system.
+    /// in which torrents keep their data, if this page has a file system. `max_peers` are the most
+    /// connections of a torrent, [`PAGE_PEERS`] unless given.
     #[wasm_bindgen(constructor)]
     pub fn new(
         host: Host,
         random: &[u8],
         opfs: Option<FileSystemDirectoryHandle>,
-        max_peers: u32,
+        max_peers: Option<u32>,
     ) -> Result<Engine, JsValue> {
         std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
         let too_few = || {
@@ -76,15 +69,8 @@ impl Engine {
         let (seed, rest) = random.split_first_chunk::<32>().ok_or_else(too_few)?;
         let (places, _) = rest.split_first_chunk::<12>().ok_or_else(too_few)?;
         let peer_id = peer_id(places);
-        let max_peers = max_peers as usize;
-        let config = Config {
-            tcp: false,
-            connections_per_torrent: max_peers,
-            connections: max_peers * 4,
-            store_budget: STORE_BUDGET,
-            request_budget: REQUEST_BUDGET,
-            ..Config::new(peer_id)
-        };
+        let peers = max_peers.map_or(PAGE_PEERS, |peers| peers as usize);
+        let config = Config::page(peer_id, peers);
         Ok(Self {
             driver: Driver::new(host, config, *seed, opfs),
             peer_id,

@@ -35,10 +35,6 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// behind busy ones. Tokio's own 61 suits turns that are shorter than a read of 256 KiB.
 const EVENT_INTERVAL: u32 = 16;
 
-/// Bytes of blocks that may wait to be written. The workers outrun the network on average; what
-/// waits is only what comes while they are off the processor, and all of it is memory.
-const STORE_BUDGET: usize = 8 << 20;
-
 /// Descriptors that the process is allowed, where the system lets it; the second is what every macOS does
 /// (`OPEN_MAX`), some of which refuse more although they name no maximum.
 #[cfg(unix)]
@@ -126,7 +122,6 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
     session_config.webrtc = config.webrtc;
     session_config.connections_per_torrent = config.connections_per_torrent;
     session_config.connections = config.connections;
-    session_config.store_budget = STORE_BUDGET;
     let origin = Instant::now();
     let mut session = Session::new(session_config, seed, timestamp(origin));
     session.set_limits(config.limits, timestamp(origin));

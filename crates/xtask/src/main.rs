@@ -32,7 +32,7 @@ usage: cargo xtask <command>
   bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
   bench liars [--runs N]             real nodes, one in ten of which lies
-  bench swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [--peers N]... [--size MiB] [--seed S]
+  bench swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [--peers N]... [--size MiB] [--seed S] [--runs N]
                                      swarms in the simulator against the fluid bound
   sim [--seeds N] [--seed S] [calm|wild]
                                      random scenarios in the simulator

@@ -10,7 +10,7 @@ use crate::{paths, process};
 /// Where the charts of a whole `bench swarm` go.
 const CHARTS: &str = "docs/images";
 
-/// `cargo xtask bench swarm [PART]... [--peers N]... [--size MiB] [--seed S]`: without flags the parts,
+/// `cargo xtask bench swarm [PART]... [--peers N]... [--size MiB] [--seed S] [--runs N]`: without flags the parts,
 /// all of them unless some are named, are also drawn.
 pub fn bench(arguments: &[String]) -> Result<()> {
     let mut command = driver("swarm");

@@ -4,30 +4,31 @@
 use crate::case::Links;
 use crate::chart::{Axis, Chart, Drawing, Line};
 use crate::options::Options;
-use crate::play::{Outcome, play_all};
+use crate::play::{Outcome, Row, play_rows};
 
 pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
     let peers = options.growing();
     let case = |peers: &usize| options.growing_case(Links::Equal, *peers);
-    let outcomes = play_all(&peers.iter().map(case).collect::<Vec<_>>())?;
-    crate::sizes::print(&outcomes);
+    let rows = play_rows(&peers.iter().map(case).collect::<Vec<_>>(), options.runs)?;
+    crate::sizes::print(&rows);
     println!(
         "\n| from | to peers | each peer more costs the origin, KiB | and the last peer comes later by, s in all |"
     );
     println!("|--:|--:|--:|--:|");
-    for pair in outcomes.windows(2) {
+    let copies_of = |row: &Row| row.median(|outcome| outcome.report.origin_copies);
+    for pair in rows.windows(2) {
         let added = pair[1].case.peers as f64 - pair[0].case.peers as f64;
-        let copies = pair[1].report.origin_copies - pair[0].report.origin_copies;
+        let copies = copies_of(&pair[1]) - copies_of(&pair[0]);
         println!(
             "| {} | {} | {:.1} | {:.1} |",
             pair[0].case.peers,
             pair[1].case.peers,
             copies * (pair[0].case.total >> 10) as f64 / added,
-            pair[1].seconds() - pair[0].seconds(),
+            pair[1].median(Outcome::seconds) - pair[0].median(Outcome::seconds),
         );
     }
     let line = |name, of: fn(&Outcome) -> f64| {
-        Line::through(name, &outcomes, |o| (o.case.peers as f64, of(o)))
+        Line::through(name, &rows, |row| (row.case.peers as f64, row.median(of)))
     };
     let chart = Chart {
         title: "A swarm of pages that grows",

@@ -10,6 +10,9 @@ const PEERS: [usize; 3] = [10, 100, 1_000];
 /// The same for swarms as they grow.
 const GROWING: [usize; 4] = [10, 100, 1_000, 10_000];
 
+/// Random seeds that each row comes from.
+const RUNS: u64 = 3;
+
 /// MiB of the file: in 1,024 pieces.
 const SIZE: u64 = 64;
 
@@ -17,7 +20,7 @@ const SIZE: u64 = 64;
 const GROWING_SIZE: u64 = 16;
 
 const USAGE: &str = "usage: swarm [sizes|popularity|growth|streams|churn|selfish|liars]... [watch LINKS] \
-                     [--peers N]... [--size MiB] [--seeds N] [--seed S] [--draw FOLDER]; \
+                     [--peers N]... [--size MiB] [--seeds N] [--seed S] [--runs N] [--draw FOLDER]; \
                      LINKS: equal, tcp, mixed";
 
 /// What is measured.
@@ -43,7 +46,10 @@ pub struct Options {
     pub parts: Vec<Part>,
     pub watch: Option<Links>,
     pub draw: Option<PathBuf>,
+    /// The first random seed.
     pub seed: u64,
+    /// Random seeds that each row comes from: `seed`, `seed + 1` and so on.
+    pub runs: u64,
     peers: Vec<usize>,
     seeds: usize,
     size: Option<u64>,
@@ -77,6 +83,7 @@ impl Options {
             draw: None,
             seeds: 1,
             seed: 1,
+            runs: RUNS,
             size: None,
         };
         let mut words = words.iter().map(String::as_str);
@@ -87,13 +94,21 @@ impl Options {
                 "--peers" => options.peers.push(number(word, value()?)?),
                 "--size" => options.size = Some(number(word, value()?)?),
                 "--seeds" => options.seeds = number(word, value()?)?,
+                "--runs" => options.runs = number(word, value()?)?,
                 "--seed" => options.seed = number(word, value()?)?,
                 "--draw" => options.draw = Some(value()?.into()),
                 part => options.parts.push(Part::named(part).ok_or(USAGE)?),
             }
         }
-        if options.peers.contains(&0) || options.size == Some(0) || options.seeds == 0 {
-            return Err("a swarm has peers, seeds and something to share".to_owned());
+        if options.peers.contains(&0)
+            || options.size == Some(0)
+            || options.seeds == 0
+            || options.runs == 0
+        {
+            return Err(
+                "a swarm has peers, seeds, something to share, and is played once at least"
+                    .to_owned(),
+            );
         }
         if options.parts.is_empty() {
             options.parts = if options.peers.is_empty() {
@@ -122,6 +137,7 @@ impl Options {
             peers,
             seeds: self.seeds,
             total: self.total(),
+            disk: false,
             seed: self.seed,
         }
     }

@@ -52,13 +52,72 @@ pub fn play(case: Case) -> Result<Outcome, Failure> {
     })
 }
 
-/// Plays all cases and gives what came of them in their order.
-pub fn play_all(cases: &[Case]) -> Result<Vec<Outcome>, String> {
-    in_parallel(cases, |case| {
+/// One case played with several random seeds.
+pub struct Row {
+    pub case: Case,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The middle and the ends of a figure over the seeds of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    pub median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Row {
+    /// A figure over the seeds.
+    pub fn spread(&self, of: impl Fn(&Outcome) -> f64) -> Spread {
+        let mut all: Vec<f64> = self.outcomes.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        let at = |rank: usize| all.get(rank).copied().unwrap_or_default();
+        Spread {
+            median: at(all.len() / 2),
+            least: at(0),
+            most: at(all.len().saturating_sub(1)),
+        }
+    }
+
+    /// The figure of the seed in the middle.
+    pub fn median(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
+        self.spread(of).median
+    }
+}
+
+impl Spread {
+    /// `median (least-most)` with so many digits after the point.
+    pub fn shown(self, digits: usize) -> String {
+        let Self {
+            median,
+            least,
+            most,
+        } = self;
+        format!("{median:.digits$} ({least:.digits$}-{most:.digits$})")
+    }
+}
+
+/// Plays every case with `runs` random seeds, from its own on, and gives the rows in the cases' order.
+pub fn play_rows(cases: &[Case], runs: u64) -> Result<Vec<Row>, String> {
+    let seeded = |case: &Case| {
+        let first = *case;
+        (0..runs).map(move |run| Case {
+            seed: first.seed + run,
+            ..first
+        })
+    };
+    let all: Vec<Case> = cases.iter().flat_map(seeded).collect();
+    let mut outcomes = in_parallel(&all, |case| {
         let outcome = play(*case)?;
         eprintln!("{}", line(&outcome));
         Ok(outcome)
-    })
+    })?
+    .into_iter();
+    let rows = cases.iter().map(|case| Row {
+        case: *case,
+        outcomes: outcomes.by_ref().take(runs as usize).collect(),
+    });
+    Ok(rows.collect())
 }
 
 /// Plays all, the last first, since that is the largest, and gives them in their order.
@@ -101,9 +160,10 @@ pub fn line(outcome: &Outcome) -> String {
         case, report, took, ..
     } = outcome;
     format!(
-        "{} {} peers, {} seeds, {} MiB, seed {}: {:.3} x bound {:.1} s (median {:.3}), {:.2} copies, \
+        "{}{} {} peers, {} seeds, {} MiB, seed {}: {:.3} x bound {:.1} s (median {:.3}), {:.2} copies, \
          {:.2} % wasted, {} events in {:.1} s, trace {:016x}",
         case.links.name(),
+        if case.disk { " on disks" } else { "" },
         case.peers,
         case.seeds,
         case.total >> 20,

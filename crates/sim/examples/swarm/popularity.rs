@@ -3,7 +3,7 @@
 use crate::case::{Case, Links};
 use crate::chart::{Axis, Chart, Drawing, Line};
 use crate::options::Options;
-use crate::play::{Outcome, play_all};
+use crate::play::{Outcome, play_rows};
 
 /// Seeds of the unpopular and the popular file.
 const SEEDS: [usize; 5] = [1, 2, 5, 10, 30];
@@ -16,22 +16,22 @@ pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
         seeds,
         ..options.case(Links::Equal, AUDIENCE)
     };
-    let outcomes = play_all(&SEEDS.map(of))?;
+    let rows = play_rows(&SEEDS.map(of), options.runs)?;
     println!("\n| seeds | peers | bound, s | last peer, s | × bound | copies from all seeds |");
     println!("|--:|--:|--:|--:|--:|--:|");
-    for outcome in &outcomes {
+    for row in &rows {
         println!(
-            "| {} | {} | {:.1} | {:.1} | {:.2} | {:.2} |",
-            outcome.case.seeds,
-            outcome.case.peers,
-            outcome.bound.as_secs_f64(),
-            outcome.seconds(),
-            outcome.ratio(),
-            outcome.report.origin_copies,
+            "| {} | {} | {:.1} | {} | {} | {} |",
+            row.case.seeds,
+            row.case.peers,
+            row.median(|outcome| outcome.bound.as_secs_f64()),
+            row.spread(Outcome::seconds).shown(1),
+            row.spread(Outcome::ratio).shown(2),
+            row.spread(|outcome| outcome.report.origin_copies).shown(2),
         );
     }
     let line = |name, of: fn(&Outcome) -> f64| {
-        Line::through(name, &outcomes, |o| (o.case.seeds as f64, of(o)))
+        Line::through(name, &rows, |row| (row.case.seeds as f64, row.median(of)))
     };
     let chart = Chart {
         title: "Unpopular to popular: one file, 100 peers",

@@ -3,22 +3,31 @@
 use crate::case::{Case, Links};
 use crate::chart::{Axis, Chart, Drawing, Line};
 use crate::options::Options;
-use crate::play::{Outcome, play_all};
+use crate::play::{Outcome, Row, play_rows};
+
+/// The number of peers that is played once more with what disks and hashing cost.
+const WITH_DISKS: usize = 100;
 
 pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
     let mut cases: Vec<Case> = Vec::new();
     for peers in options.peers() {
         cases.extend(Links::ALL.map(|links| options.case(links, peers)));
+        if peers == WITH_DISKS {
+            cases.extend(Links::ALL.map(|links| Case {
+                disk: true,
+                ..options.case(links, peers)
+            }));
+        }
     }
-    let outcomes = play_all(&cases)?;
-    print(&outcomes);
+    let rows = play_rows(&cases, options.runs)?;
+    print(&rows);
     let lines = |of: fn(&Outcome) -> f64| -> Vec<Line> {
         let line = |links: Links| Line {
             name: links.title(),
-            points: outcomes
+            points: rows
                 .iter()
-                .filter(|outcome| outcome.case.links == links)
-                .map(|outcome| (outcome.case.peers as f64, of(outcome)))
+                .filter(|row| row.case.links == links && !row.case.disk)
+                .map(|row| (row.case.peers as f64, row.median(of)))
                 .collect(),
         };
         Links::ALL.into_iter().map(line).collect()
@@ -43,24 +52,27 @@ pub fn run(options: &Options) -> Result<Vec<Drawing>, String> {
 }
 
 /// A table of swarms, a row for each.
-pub fn print(outcomes: &[Outcome]) {
+pub fn print(rows: &[Row]) {
+    let runs = rows.first().map_or(0, |row| row.outcomes.len());
+    println!("\nMedians of {runs} random seeds, least and most in brackets.");
     println!(
         "\n| links | peers | MiB | bound, s | last peer, s | × bound | median × | copies from the origin | wasted |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
-    for outcome in outcomes {
-        let Outcome { case, report, .. } = outcome;
+    for row in rows {
+        let case = row.case;
         println!(
-            "| {} | {} | {} | {:.1} | {:.1} | {:.2} | {:.2} | {:.2} | {:.1} % |",
+            "| {}{} | {} | {} | {:.1} | {} | {} | {} | {} | {:.1} % |",
             case.links.name(),
+            if case.disk { ", disks" } else { "" },
             case.peers,
             case.total >> 20,
-            outcome.bound.as_secs_f64(),
-            outcome.seconds(),
-            outcome.ratio(),
-            outcome.median_ratio(),
-            report.origin_copies,
-            report.wasted * 100.0,
+            row.median(|outcome| outcome.bound.as_secs_f64()),
+            row.spread(Outcome::seconds).shown(1),
+            row.spread(Outcome::ratio).shown(2),
+            row.spread(Outcome::median_ratio).shown(2),
+            row.spread(|outcome| outcome.report.origin_copies).shown(2),
+            row.median(|outcome| outcome.report.wasted * 100.0),
         );
     }
 }

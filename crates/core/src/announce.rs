@@ -7,6 +7,7 @@ use brackish_wire::InfoHash;
 use brackish_wire::tracker::Event;
 use rand::{Rng, RngExt};
 
+use crate::reports::Reports;
 use crate::{ConnectionId, JobId, SocketId, Timestamp, TrackerStatus};
 
 /// Between announces to a tracker that does not say: what webtorrent does.
@@ -24,6 +25,20 @@ const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const MAX_RETRY: Duration = Duration::from_secs(600);
 
+/// A socket that was open for this long works: the waits before it is opened again begin anew.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// Messages that a tracker may send at once, and in each second: offers of a crowd that comes
+/// together are some hundred. A message counts once for every started `MESSAGE_BYTES`.
+const MAX_MESSAGES: f64 = 1000.0;
+const MESSAGES_PER_SECOND: f64 = 100.0;
+const MESSAGE_BYTES: usize = 8 * 1024;
+
+/// Failures that a tracker may send beyond one for each message that it was sent, and the most that
+/// those count for: a socket may serve hundreds of torrents.
+const SPARE_FAILURES: u32 = 10;
+const MAX_FAILURES: u32 = 1000;
+
 /// How long an announce waits for its offers to be made.
 const OFFERS_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -38,6 +53,9 @@ pub(crate) struct Tracker {
     /// The WebSocket; `None` for HTTP and UDP.
     pub socket: Option<SocketId>,
     pub status: TrackerStatus,
+    /// What the user was told of its failures, and of its answers.
+    pub reports: Reports,
+    pub answers: Reports,
     pub next: Timestamp,
     pub interval: Duration,
     failures: u32,
@@ -69,6 +87,12 @@ pub(crate) struct Socket {
     pub url: String,
     pub state: SocketState,
     failures: u32,
+    opened: Timestamp,
+    /// Messages that the tracker may send, as of `counted`.
+    messages: f64,
+    counted: Timestamp,
+    /// Failures that it may send.
+    may_fail: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +111,8 @@ impl Tracker {
             swarm,
             socket,
             status: TrackerStatus::Pending,
+            reports: Reports::default(),
+            answers: Reports::default(),
             next: now,
             interval: DEFAULT_INTERVAL,
             failures: 0,
@@ -216,19 +242,44 @@ impl Socket {
             url,
             state: SocketState::Closed { retry: now },
             failures: 0,
+            opened: now,
+            messages: MAX_MESSAGES,
+            counted: now,
+            may_fail: SPARE_FAILURES,
         }
     }
 
-    pub fn opened(&mut self) {
+    pub fn opened(&mut self, now: Timestamp) {
         self.state = SocketState::Open;
+        self.opened = now;
+        self.may_fail = SPARE_FAILURES;
     }
 
-    /// A message came: the tracker is alive.
-    pub fn answered(&mut self) {
-        self.failures = 0;
+    /// A message goes out.
+    pub fn sent(&mut self) {
+        self.may_fail = (self.may_fail + 1).min(MAX_FAILURES);
+    }
+
+    /// A message of so many bytes came. Whether the tracker may send as many.
+    pub fn takes(&mut self, bytes: usize, now: Timestamp) -> bool {
+        let regained = now.since(self.counted).as_secs_f64() * MESSAGES_PER_SECOND;
+        self.messages = (self.messages + regained).min(MAX_MESSAGES);
+        self.counted = now;
+        self.messages -= (1 + bytes / MESSAGE_BYTES) as f64;
+        self.messages >= 0.0
+    }
+
+    /// The tracker says that it failed. Whether it may say so as often.
+    pub fn takes_failure(&mut self) -> bool {
+        let may = self.may_fail > 0;
+        self.may_fail = self.may_fail.saturating_sub(1);
+        may
     }
 
     pub fn closed(&mut self, now: Timestamp, rng: &mut impl Rng) {
+        if self.state == SocketState::Open && now.since(self.opened) >= STEADY {
+            self.failures = 0;
+        }
         self.state = SocketState::Closed {
             retry: now + back_off(self.failures, rng),
         };

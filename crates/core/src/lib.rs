@@ -40,6 +40,7 @@ mod pipeline;
 mod rarity;
 mod readers;
 mod relay;
+mod reports;
 mod selection;
 mod session;
 mod slab;

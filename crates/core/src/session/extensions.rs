@@ -14,6 +14,7 @@ use super::Session;
 use crate::connection::MAX_INCOMING;
 use crate::metadata::{Outcome, PIECE};
 use crate::names::Names;
+use crate::reports::short;
 use crate::torrent::Torrent;
 use crate::{ConnectionId, TorrentId};
 
@@ -116,8 +117,8 @@ impl Session {
         if let Some(reqq) = handshake.reqq {
             peer.pipeline.set_limit(reqq);
         }
-        if handshake.client.is_some() {
-            peer.client = handshake.client;
+        if let Some(client) = handshake.client {
+            peer.client = Some(short(&client));
         }
         if let Some(extension) = handshake.m.get(UT_METADATA) {
             peer.ut_metadata = Some(*extension).filter(|extension| *extension != 0);

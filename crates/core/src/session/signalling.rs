@@ -75,9 +75,7 @@ impl Session {
                     sdp: Sdp::new(sdp),
                 }
                 .to_json();
-                self.cx
-                    .outputs
-                    .push_back(Output::SendSocket { socket, text });
+                self.send_to_tracker(socket, text);
             }
             _ => {}
         }

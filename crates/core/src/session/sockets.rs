@@ -7,6 +7,7 @@ use rand::RngExt;
 use super::trackers::FEW_PEERS;
 use super::{Session, tiers};
 use crate::announce::{Socket, SocketState, Tracker};
+use crate::reports::short;
 use crate::{Event, Output, SocketId, TorrentId, TrackerStatus};
 
 impl Session {
@@ -57,31 +58,25 @@ impl Session {
         let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
-        socket.opened();
+        socket.opened(self.cx.now);
         for torrent in self.torrents_on(id) {
             self.tick_trackers(torrent);
         }
     }
 
     pub(super) fn socket_closed(&mut self, id: SocketId, reason: String) {
-        let Some(socket) = self.sockets.get_mut(&id) else {
-            return;
+        let closed = |socket: &Socket| matches!(socket.state, SocketState::Closed { .. });
+        let Some(socket) = self.sockets.get_mut(&id).filter(|s| !closed(s)) else {
+            return; // It was closed for what came on it.
         };
         socket.closed(self.cx.now, &mut self.cx.rng);
+        let reason = short(&reason);
         let mut unsent = Vec::new();
         for (torrent_id, torrent) in self.torrents.iter_mut() {
-            for tracker in torrent
-                .trackers
-                .iter_mut()
-                .filter(|tracker| tracker.socket == Some(id))
-            {
+            let trackers = torrent.trackers.iter_mut();
+            for tracker in trackers.filter(|tracker| tracker.socket == Some(id)) {
                 unsent.extend(tracker.disconnected(reason.clone()));
-                let (url, reason) = (tracker.url.clone(), reason.clone());
-                self.cx.events.push_back(Event::TrackerFailed {
-                    torrent: *torrent_id,
-                    url,
-                    reason,
-                });
+                self.cx.tracker_failed(*torrent_id, tracker, &reason);
             }
         }
         for (offer, _) in unsent.into_iter().flat_map(|batch| batch.offers) {
@@ -90,13 +85,16 @@ impl Session {
     }
 
     pub(super) fn socket_message(&mut self, id: SocketId, text: &str) {
-        let Some(socket) = self.sockets.get_mut(&id) else {
+        let open = |socket: &Socket| socket.state == SocketState::Open;
+        let Some(socket) = self.sockets.get_mut(&id).filter(|s| open(s)) else {
             return;
         };
+        if !socket.takes(text.len(), self.cx.now) {
+            return self.silence(id, "it sends messages without end");
+        }
         let Ok(message) = ServerMessage::parse(text) else {
             return;
         };
-        socket.answered();
         match message {
             ServerMessage::Announce {
                 info_hash,
@@ -112,7 +110,7 @@ impl Session {
                 let place = (torrent_id, id, info_hash);
                 self.answered(place, interval, complete, incomplete);
                 if let Some(warning) = warning {
-                    self.tracker_said(place, warning.into_owned());
+                    self.tracker_said(place, &short(&warning), false);
                 }
             }
             ServerMessage::Offer {
@@ -137,18 +135,18 @@ impl Session {
                 }
             }
             ServerMessage::Failure { info_hash, reason } => {
+                let often = !socket.takes_failure();
+                let reason = short(&reason);
                 let named = info_hash.and_then(|hash| self.by_hash.get(&hash).copied());
                 let torrents = named.map_or_else(|| self.torrents_on(id), |torrent| vec![torrent]);
                 for torrent in torrents {
                     let swarm = self.torrents.get(&torrent).map(|t| t.info_hash);
-                    let Some(swarm) = info_hash.or(swarm) else {
-                        continue;
-                    };
-                    let place = (torrent, id, swarm);
-                    if let Some(tracker) = self.tracker_on(place) {
-                        tracker.status = TrackerStatus::Failed(reason.clone().into_owned());
+                    if let Some(swarm) = info_hash.or(swarm) {
+                        self.tracker_said((torrent, id, swarm), &reason, true);
                     }
-                    self.tracker_said(place, reason.clone().into_owned());
+                }
+                if often {
+                    self.silence(id, &format!("it fails without end: {reason}"));
                 }
             }
             ServerMessage::Scrape { .. } => {}
@@ -177,6 +175,8 @@ impl Session {
         tracker.answered(interval, now);
         tracker.seeds = complete.or(tracker.seeds);
         tracker.ask_early(wants_more, jitter, now);
+        let counts = format!("{complete:?} {incomplete:?}");
+        let told = tracker.answers.is_due(&counts, now);
         let url = tracker.url.clone();
         if let Some(torrent) = self.torrents.get_mut(&id) {
             torrent.relief.counted();
@@ -186,12 +186,14 @@ impl Session {
                 .position(|t| t.socket == Some(place.1) && t.swarm == place.2);
             tiers::promote(&mut torrent.trackers, index.unwrap_or(usize::MAX));
         }
-        self.cx.events.push_back(Event::TrackerAnnounced {
-            torrent: id,
-            url,
-            complete,
-            incomplete,
-        });
+        if told {
+            self.cx.events.push_back(Event::TrackerAnnounced {
+                torrent: id,
+                url,
+                complete,
+                incomplete,
+            });
+        }
     }
 
     /// A web peer is gone that there was something to trade with: WebSocket trackers are asked for
@@ -206,17 +208,26 @@ impl Session {
         }
     }
 
-    fn tracker_said(&mut self, place: (TorrentId, SocketId, InfoHash), reason: String) {
-        let Some(tracker) = self.tracker_on(place) else {
+    /// A tracker warned, or failed.
+    fn tracker_said(&mut self, place: (TorrentId, SocketId, InfoHash), reason: &str, failed: bool) {
+        let Some(torrent) = self.torrents.get_mut(&place.0) else {
             return;
         };
-        let id = place.0;
-        let url = tracker.url.clone();
-        self.cx.events.push_back(Event::TrackerFailed {
-            torrent: id,
-            url,
-            reason,
-        });
+        let Some(tracker) = torrent.tracker_on(place.1, place.2) else {
+            return;
+        };
+        if failed {
+            tracker.status = TrackerStatus::Failed(reason.to_owned());
+        }
+        self.cx.tracker_failed(place.0, tracker, reason);
+    }
+
+    /// A tracker sends more than one that works would: its socket is closed, and opened again later.
+    fn silence(&mut self, id: SocketId, reason: &str) {
+        self.cx
+            .outputs
+            .push_back(Output::CloseSocket { socket: id });
+        self.socket_closed(id, reason.to_owned());
     }
 
     /// A torrent's tracker at the other end of a socket, for one of the torrent's swarms.
@@ -224,11 +235,7 @@ impl Session {
         &mut self,
         (id, socket, swarm): (TorrentId, SocketId, InfoHash),
     ) -> Option<&mut Tracker> {
-        self.torrents
-            .get_mut(&id)?
-            .trackers
-            .iter_mut()
-            .find(|tracker| tracker.socket == Some(socket) && tracker.swarm == swarm)
+        self.torrents.get_mut(&id)?.tracker_on(socket, swarm)
     }
 
     fn torrents_on(&self, socket: SocketId) -> Vec<TorrentId> {

@@ -6,10 +6,12 @@ use brackish_wire::tracker::ws::{ClientMessage, Offer, OfferId, Sdp};
 use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse, Event as AnnounceEvent};
 use rand::RngExt;
 
-use super::{Job, Session, tiers};
+use super::{Context, Job, Session, tiers};
 use crate::announce::{Batch, Socket, SocketState, Tracker};
 use crate::connection::Stage;
 use crate::peer_set::Source;
+use crate::reports::short;
+use crate::torrent::Torrent;
 use crate::{ConnectionId, Event, JobId, Output, SocketId, TorrentId};
 
 /// Trackers of one torrent that are used; a `.torrent` may name thousands.
@@ -175,14 +177,9 @@ impl Session {
         let response = match result {
             Ok(response) => response,
             Err(reason) => {
+                let reason = short(&reason);
                 tracker.failed(reason.clone(), self.cx.now, &mut self.cx.rng);
-                let url = tracker.url.clone();
-                self.cx.events.push_back(Event::TrackerFailed {
-                    torrent: id,
-                    url,
-                    reason,
-                });
-                return;
+                return self.cx.tracker_failed(id, tracker, &reason);
             }
         };
         tracker.told();
@@ -191,11 +188,7 @@ impl Session {
         tracker.tracker_id = response.tracker_id.or(tracker.tracker_id.take());
         let (url, swarm) = (tracker.url.clone(), tracker.swarm);
         if let Some(warning) = response.warning {
-            self.cx.events.push_back(Event::TrackerFailed {
-                torrent: id,
-                url: url.clone(),
-                reason: warning,
-            });
+            self.cx.tracker_failed(id, tracker, &short(&warning));
         }
         tiers::promote(&mut torrent.trackers, index);
         torrent.relief.counted();
@@ -269,9 +262,16 @@ impl Session {
                 torrent.offers.insert(offer_id.0, connection_id);
             }
         }
-        self.cx
-            .outputs
-            .push_back(Output::SendSocket { socket, text });
+        self.send_to_tracker(socket, text);
+    }
+
+    /// Sends a message on a socket that is open.
+    pub(super) fn send_to_tracker(&mut self, id: SocketId, text: String) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.sent();
+        }
+        let output = Output::SendSocket { socket: id, text };
+        self.cx.outputs.push_back(output);
     }
 
     fn announcement(
@@ -385,9 +385,7 @@ impl Session {
                         .is_some_and(|socket| socket.state == SocketState::Open)
                     {
                         let text = self.announcement(id, swarm, AnnounceEvent::Stopped, &[]);
-                        self.cx
-                            .outputs
-                            .push_back(Output::SendSocket { socket, text });
+                        self.send_to_tracker(socket, text);
                     }
                 }
                 None => {
@@ -406,6 +404,32 @@ impl Session {
                     });
                 }
             }
+        }
+    }
+}
+
+impl Torrent {
+    /// Its tracker at the other end of a socket, for one of its swarms.
+    pub(super) fn tracker_on(&mut self, socket: SocketId, swarm: InfoHash) -> Option<&mut Tracker> {
+        let mut trackers = self.trackers.iter_mut();
+        trackers.find(|tracker| tracker.socket == Some(socket) && tracker.swarm == swarm)
+    }
+}
+
+impl Context {
+    /// Tells that a tracker failed or warned, unless that was told a moment ago.
+    pub(super) fn tracker_failed(
+        &mut self,
+        torrent: TorrentId,
+        tracker: &mut Tracker,
+        reason: &str,
+    ) {
+        if tracker.reports.is_due(reason, self.now) {
+            self.events.push_back(Event::TrackerFailed {
+                torrent,
+                url: tracker.url.clone(),
+                reason: reason.to_owned(),
+            });
         }
     }
 }

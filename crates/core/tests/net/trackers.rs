@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use brackish_core::{Input, JobId, Output, SocketId};
+use brackish_core::{Event, Input, JobId, Output, SocketId};
 use brackish_wire::tracker::AnnounceResponse;
 
 use crate::bench::{Bench, Setup};
@@ -162,4 +162,137 @@ fn sessions_that_lost_a_tracker_together_do_not_come_back_together() {
     };
     let times: BTreeSet<u64> = (0..20).map(comes_back).collect();
     assert!(times.len() > 10, "{times:?}");
+}
+
+/// The text of a failure, as a WebSocket tracker sends it.
+fn failure(bench: &Bench, reason: &str) -> String {
+    let hash: String = bench
+        .info
+        .info_hash()
+        .0
+        .iter()
+        .map(|byte| char::from(*byte))
+        .collect();
+    let escaped: String = hash
+        .chars()
+        .map(|c| format!("\\u{:04x}", u32::from(c)))
+        .collect();
+    format!(r#"{{"action":"announce","info_hash":"{escaped}","failure reason":"{reason}"}}"#)
+}
+
+/// Waits until the session opens its socket, and lets it.
+fn open_socket(bench: &mut Bench) -> SocketId {
+    let socket = loop {
+        if let [(socket, _)] = sockets(bench)[..] {
+            break socket;
+        }
+        bench.pass(Duration::from_secs(1));
+    };
+    bench.input(Input::SocketOpened { socket });
+    socket
+}
+
+fn failures(bench: &Bench) -> Vec<&str> {
+    let failures = bench.events.iter().filter_map(|event| match event {
+        Event::TrackerFailed { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    });
+    failures.collect()
+}
+
+fn closed_sockets(bench: &mut Bench) -> usize {
+    let closed = |output: &Output| matches!(output, Output::CloseSocket { .. }).then_some(());
+    bench.asked(closed).len()
+}
+
+#[test]
+fn a_tracker_that_fails_without_end_is_left_alone_for_ever_longer_and_told_of_in_a_few_lines() {
+    let mut bench = bench(&[&["ws://a/"]]);
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        let socket = open_socket(&mut bench);
+        let text = failure(&bench, &"x".repeat(60_000));
+        let mut sent = 0;
+        while closed_sockets(&mut bench) == 0 {
+            bench.input(Input::SocketMessage {
+                socket,
+                text: &text,
+            });
+            sent += 1;
+            assert!(sent < 100, "the socket stays open");
+        }
+        // What was on its way, and that the socket ended, changes nothing.
+        bench.input(Input::SocketMessage {
+            socket,
+            text: &text,
+        });
+        bench.input(Input::SocketClosed {
+            socket,
+            reason: "closed".to_owned(),
+        });
+        let closed = bench.now;
+        let opens = |output: &Output| matches!(output, Output::OpenSocket { .. });
+        while !bench.outputs.iter().any(opens) {
+            bench.pass(Duration::from_secs(1));
+        }
+        waits.push(bench.now.since(closed).as_secs());
+    }
+    assert!(waits[0] <= 8 && waits[4] > 4 * waits[0], "{waits:?}");
+    let told = failures(&bench);
+    assert!(told.len() <= 10, "{} lines", told.len());
+    assert!(told.iter().all(|reason| reason.chars().count() <= 200));
+}
+
+#[test]
+fn a_tracker_that_sends_good_messages_without_end_is_left_alone_and_told_of_in_a_few_lines() {
+    let mut bench = bench(&[&["ws://a/"]]);
+    let socket = open_socket(&mut bench);
+    let text =
+        failure(&bench, "").replace(r#""failure reason":"""#, r#""interval":1,"complete":1"#);
+    let mut sent = 0;
+    while closed_sockets(&mut bench) == 0 {
+        let text = text.replace("\"complete\":1", &format!("\"complete\":{sent}"));
+        bench.input(Input::SocketMessage {
+            socket,
+            text: &text,
+        });
+        sent += 1;
+        assert!(sent < 10_000, "the socket stays open");
+    }
+    let answers = |event: &&Event| matches!(event, Event::TrackerAnnounced { .. });
+    assert!(bench.events.iter().filter(answers).count() <= 10);
+    assert_eq!(failures(&bench), ["it sends messages without end"]);
+}
+
+#[test]
+fn a_failure_for_each_announce_does_not_cost_a_tracker_its_socket() {
+    let mut bench = bench(&[&["ws://a/"]]);
+    let socket = open_socket(&mut bench);
+    let text = failure(&bench, "not registered");
+    for _ in 0..100 {
+        bench.pass(Duration::from_secs(60));
+        let sent = |output: &Output| matches!(output, Output::SendSocket { .. }).then_some(());
+        for () in bench.asked(sent) {
+            bench.input(Input::SocketMessage {
+                socket,
+                text: &text,
+            });
+        }
+    }
+    assert_eq!(closed_sockets(&mut bench), 0);
+    assert!(failures(&bench).len() > 50);
+}
+
+#[test]
+fn what_an_http_tracker_gives_as_a_reason_is_cut() {
+    let mut bench = bench(&[&["http://a/"]]);
+    bench.pass(Duration::from_secs(1));
+    let [(job, _)] = announces(&mut bench)[..] else {
+        panic!("not one announce");
+    };
+    let result = Err("a\n".repeat(5000));
+    bench.input(Input::Announced { job, result });
+    let told = failures(&bench);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].chars().count() <= 200 && !told[0].contains('\n'));
 }

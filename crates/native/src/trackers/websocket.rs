@@ -14,6 +14,10 @@ use super::connect::{connect_to, look_up};
 use super::in_words;
 use crate::reach::{Reach, Trusted};
 
+/// Longest time for a close frame to go out to a tracker that may read nothing: less than the session
+/// waits before it opens the socket anew.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Longest time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -74,7 +78,7 @@ pub(crate) async fn run(
             text = outgoing.recv() => {
                 let Some(text) = text else {
                     // The session wants it closed; how that goes matters to nobody.
-                    let _ = socket.close(None).await;
+                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.close(None)).await;
                     return "closed".to_owned();
                 };
                 if let Err(error) = socket.send(Message::text(text)).await {

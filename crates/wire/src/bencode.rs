@@ -2,15 +2,16 @@
 //! dictionaries and lists without copying. It does not recurse and allocates nothing, so no input can exhaust stack or
 //! memory. Typed forms are read by `serde_bencode`, but only from bytes that have passed here.
 //!
-//! Integers are canonical: `i-0e`, leading zeros and values outside `i64` are refused. String lengths have no leading
-//! zeros. Dictionary keys may be in any order, because real metainfos are not all sorted.
+//! Other programs write numbers that BEP 3 does not allow: with leading zeros, as `-0`, outside `i64`, or with a fraction.
+//! Such a number does not spoil the value that it is in. [`int`] reads it if it is a whole number in `i64`, and refuses it
+//! otherwise. Dictionary keys may be in any order and more than once, because real metainfos are not all sorted.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// How many lists and dictionaries may lie within each other. A metainfo has 5 and no message of the protocol more;
-/// BEP 52 file trees go one deeper for every folder.
-pub const MAX_DEPTH: u32 = 64;
+/// BEP 52 file trees go one deeper for every folder. libtorrent reads 99.
+pub const MAX_DEPTH: u32 = 100;
 
 /// Bytes that are not the bencode that was asked for. Positions are in bytes from the start of the input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum BencodeError {
         /// Where it stands.
         position: usize,
     },
-    /// A number with leading zeros, `-0`, no digits, or too large.
+    /// A number without digits, an integer with a fraction or outside `i64`, or a string's length outside `u64`.
     #[error("bencode has a malformed number at byte {position}")]
     Number {
         /// Where it begins.
@@ -73,7 +74,7 @@ pub fn scan(input: &[u8]) -> Result<(), BencodeError> {
 /// The length in bytes of the value at the start of `input`; more may follow it.
 pub fn prefix_len(input: &[u8]) -> Result<usize, BencodeError> {
     // One bit a level, the innermost lowest: set for a dictionary.
-    let mut dictionaries = 0u64;
+    let mut dictionaries = 0u128;
     let mut depth = 0;
     let mut at_key = false;
     let mut position = 0;
@@ -93,7 +94,7 @@ pub fn prefix_len(input: &[u8]) -> Result<usize, BencodeError> {
                 return Err(BencodeError::UnexpectedByte { byte, position });
             }
             b'i' => {
-                position = integer(input, position)?.1;
+                position = integer_end(input, position)?;
                 at_key = true;
             }
             byte @ (b'l' | b'd') => {
@@ -101,7 +102,7 @@ pub fn prefix_len(input: &[u8]) -> Result<usize, BencodeError> {
                     return Err(BencodeError::TooDeep { position });
                 }
                 depth += 1;
-                dictionaries = dictionaries << 1 | u64::from(byte == b'd');
+                dictionaries = dictionaries << 1 | u128::from(byte == b'd');
                 position += 1;
                 at_key = true;
             }
@@ -152,7 +153,7 @@ pub fn byte_string(input: &[u8]) -> Result<&[u8], BencodeError> {
 /// The integer at the start of `input`.
 pub fn int(input: &[u8]) -> Result<i64, BencodeError> {
     match byte_at(input, 0)? {
-        b'i' => Ok(integer(input, 0)?.0),
+        b'i' => integer(input, 0),
         byte => Err(BencodeError::Kind {
             expected: "an integer",
             found: kind(byte),
@@ -270,7 +271,7 @@ fn container(input: &[u8], open: u8, expected: &'static str) -> Result<(), Benco
 
 /// The string at `position`, and where it ends.
 pub(crate) fn string(input: &[u8], position: usize) -> Result<(&[u8], usize), BencodeError> {
-    let (length, colon) = digits(input, position, position)?;
+    let (length, colon) = string_length(input, position)?;
     match byte_at(input, colon)? {
         b':' => {}
         byte => {
@@ -292,52 +293,72 @@ pub(crate) fn string(input: &[u8], position: usize) -> Result<(&[u8], usize), Be
     }
 }
 
-/// The integer at `position`, which has an `i` there, and where it ends.
-fn integer(input: &[u8], position: usize) -> Result<(i64, usize), BencodeError> {
-    let malformed = BencodeError::Number { position };
-    let negative = byte_at(input, position + 1)? == b'-';
-    let first = position + 1 + usize::from(negative);
-    let (magnitude, end) = digits(input, first, position)?;
-    match byte_at(input, end)? {
-        b'e' => {}
-        byte => {
-            return Err(BencodeError::UnexpectedByte {
-                byte,
-                position: end,
-            });
+/// Where the first number of a well-formed value is that has zeros in front. Version 2 has no such numbers (BEP 52).
+pub(crate) fn leading_zero(input: &[u8]) -> Option<usize> {
+    let mut position = 0;
+    while let Some(&byte) = input.get(position) {
+        let (first, end) = match byte {
+            b'i' => (position + 1, integer_end(input, position).ok()?),
+            b'0'..=b'9' => (position, string(input, position).ok()?.1),
+            _ => {
+                position += 1;
+                continue;
+            }
+        };
+        if matches!(input.get(first..), Some([b'0', b'0'..=b'9', ..])) {
+            return Some(position);
         }
+        position = end;
     }
-    let value = match (negative, magnitude) {
-        (true, 0) => None,
-        (true, _) => 0i64.checked_sub_unsigned(magnitude),
-        (false, _) => i64::try_from(magnitude).ok(),
-    };
-    Ok((value.ok_or(malformed)?, end + 1))
+    None
 }
 
-/// The canonical decimal number at `first`, and where it ends. `start` is where an error says that it begins.
-fn digits(input: &[u8], first: usize, start: usize) -> Result<(u64, usize), BencodeError> {
-    let malformed = BencodeError::Number { position: start };
-    let mut value = 0u64;
+/// The integer at `position`, which has an `i` there.
+fn integer(input: &[u8], position: usize) -> Result<i64, BencodeError> {
+    let end = integer_end(input, position)?;
+    let digits = input.get(position + 1..end - 1).unwrap_or_default();
+    let value = std::str::from_utf8(digits).ok();
+    value
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(BencodeError::Number { position })
+}
+
+/// Where the integer at `position` ends, which has an `i` there. It may have a fraction.
+fn integer_end(input: &[u8], position: usize) -> Result<usize, BencodeError> {
+    let first = position + 1 + usize::from(byte_at(input, position + 1)? == b'-');
+    let mut end = skip_digits(input, first, position)?;
+    if byte_at(input, end)? == b'.' {
+        end = skip_digits(input, end + 1, position)?;
+    }
+    match byte_at(input, end)? {
+        b'e' => Ok(end + 1),
+        byte => Err(BencodeError::UnexpectedByte {
+            byte,
+            position: end,
+        }),
+    }
+}
+
+/// Where the digits at `first` end, of which there must be one. `start` is where an error says that the number begins.
+fn skip_digits(input: &[u8], first: usize, start: usize) -> Result<usize, BencodeError> {
     let mut position = first;
-    loop {
-        let byte = byte_at(input, position)?;
-        if !byte.is_ascii_digit() {
-            return if position == first {
-                Err(malformed)
-            } else {
-                Ok((value, position))
-            };
-        }
-        if value == 0 && position > first {
-            return Err(malformed);
-        }
-        let next = value
-            .checked_mul(10)
-            .and_then(|tens| tens.checked_add(u64::from(byte - b'0')));
-        value = next.ok_or_else(|| malformed.clone())?;
+    while byte_at(input, position)?.is_ascii_digit() {
         position += 1;
     }
+    if position == first {
+        return Err(BencodeError::Number { position: start });
+    }
+    Ok(position)
+}
+
+/// The length of the string at `position`, and where its digits end.
+fn string_length(input: &[u8], position: usize) -> Result<(u64, usize), BencodeError> {
+    let end = skip_digits(input, position, position)?;
+    let digits = input.get(position..end).unwrap_or_default();
+    let length = digits.iter().try_fold(0u64, |length, digit| {
+        length.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    });
+    Ok((length.ok_or(BencodeError::Number { position })?, end))
 }
 
 fn byte_at(input: &[u8], position: usize) -> Result<u8, BencodeError> {

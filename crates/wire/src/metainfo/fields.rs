@@ -13,8 +13,8 @@ pub(super) enum Place {
     TreeFile(usize),
 }
 
-/// The raw values of the fields called `names`. Unknown fields are passed over; a known one that is there twice is an
-/// error.
+/// The raw values of the fields called `names`. Unknown fields are passed over; of a field that is there twice the first
+/// counts, as in libtorrent.
 #[derive(Debug)]
 pub(super) struct Fields<'a, const N: usize> {
     names: &'static [&'static str; N],
@@ -62,10 +62,7 @@ impl<'a, const N: usize> Fields<'a, N> {
             let Some(slot) = fields.slot(key) else {
                 continue;
             };
-            if slot.replace(value).is_some() {
-                let field = place.field(&String::from_utf8_lossy(key));
-                return Err(MetainfoError::Duplicate { field });
-            }
+            slot.get_or_insert(value);
         }
         Ok(fields)
     }
@@ -84,16 +81,29 @@ impl<'a, const N: usize> Fields<'a, N> {
         })
     }
 
-    /// The field's string, `None` if the field is not there.
-    pub(super) fn string(&self, name: &str) -> Result<Option<&'a [u8]>, MetainfoError> {
-        self.get(name)
-            .map(|raw| bencode::byte_string(raw).map_err(|error| self.wrong(name, error)))
-            .transpose()
+    /// The field's string, `None` if the field is not there or no string.
+    pub(super) fn string(&self, name: &str) -> Option<&'a [u8]> {
+        bencode::byte_string(self.get(name)?).ok()
+    }
+
+    /// The field's string, which must be there.
+    pub(super) fn required_string(&self, name: &str) -> Result<&'a [u8], MetainfoError> {
+        bencode::byte_string(self.required(name)?).map_err(|error| self.wrong(name, error))
+    }
+
+    /// The field's raw list, `None` if the field is not there or no list.
+    pub(super) fn list(&self, name: &str) -> Option<&'a [u8]> {
+        self.get(name).filter(|raw| raw.first() == Some(&b'l'))
+    }
+
+    /// The field's raw dictionary, `None` if the field is not there or no dictionary.
+    pub(super) fn dictionary(&self, name: &str) -> Option<&'a [u8]> {
+        self.get(name).filter(|raw| raw.first() == Some(&b'd'))
     }
 
     /// The field's string as text, `None` if the field is not there or no string.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        let raw = bencode::byte_string(self.get(name)?).ok()?;
+        let raw = self.string(name)?;
         Some(String::from_utf8_lossy(raw).into_owned())
     }
 

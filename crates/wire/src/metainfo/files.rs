@@ -116,36 +116,44 @@ fn padding_path(length: u64) -> Vec<Name> {
     vec![Name::of_text(".pad"), Name::of_text(&length.to_string())]
 }
 
-/// What `attr` says of a file, given the target of its link if it has one.
-pub(super) fn attributes(attr: &[u8], link: Option<Option<Vec<Name>>>) -> (FileKind, bool, bool) {
+/// What `attr` says of a file: what it is, whether it may be run, whether it should be hidden. A link that names no target
+/// is an ordinary file.
+pub(super) fn attributes<const N: usize>(
+    fields: &Fields<'_, N>,
+) -> Result<(FileKind, bool, bool), MetainfoError> {
+    let attr = fields.string("attr").unwrap_or_default();
     let has = |flag| attr.contains(&flag);
-    let kind = match link {
+    let kind = match read_link(fields, attr)? {
         _ if has(b'p') => FileKind::Padding,
-        Some(target) if has(b'l') => FileKind::Symlink { target },
-        _ => FileKind::File,
+        Some(target) => FileKind::Symlink { target },
+        None => FileKind::File,
     };
-    (kind, has(b'x'), has(b'h'))
+    Ok((kind, has(b'x'), has(b'h')))
+}
+
+/// The length of a file: none for a link, even for one that names no target.
+pub(super) fn read_length<const N: usize>(fields: &Fields<'_, N>) -> Result<u64, MetainfoError> {
+    let attr = fields.string("attr").unwrap_or_default();
+    if attr.contains(&b'l') {
+        return Ok(0);
+    }
+    fields.unsigned("length")
 }
 
 const FILE_FIELDS: [&str; 5] = ["attr", "length", "path", "path.utf-8", "symlink path"];
 
 fn read_file(raw: &[u8], index: usize, offset: u64) -> Result<FileEntry, MetainfoError> {
     let fields = Fields::read(raw, &FILE_FIELDS, Place::File(index))?;
-    let attr = fields.string("attr")?.unwrap_or_default();
-    let link = read_link(&fields, attr)?;
-    let (kind, executable, hidden) = attributes(attr, link);
-    let length = match kind {
-        FileKind::Symlink { .. } => 0,
-        _ => fields.unsigned("length")?,
-    };
-    let is_list = |raw: &[u8]| raw.first() == Some(&b'l');
-    let name = if fields.get("path.utf-8").is_some_and(is_list) {
-        "path.utf-8"
-    } else {
-        "path"
+    let (kind, executable, hidden) = attributes(&fields)?;
+    let length = read_length(&fields)?;
+    let name = match fields.list("path.utf-8") {
+        Some(_) => "path.utf-8",
+        None => "path",
     };
     let path = match kind {
-        FileKind::Padding if fields.get(name).is_none() => padding_path(length),
+        FileKind::Padding if fields.list(name).is_none_or(|raw| raw == b"le") => {
+            padding_path(length)
+        }
         _ => read_path(&fields, name)?,
     };
     Ok(FileEntry {
@@ -176,15 +184,15 @@ fn read_path<const N: usize>(
     Ok(path)
 }
 
-/// Where `symlink path` leads, if the file is a link: a path from the torrent's folder, or `None` inside if it leads out
+/// Where `symlink path` leads, if the file is a link that names a target: a path from the torrent's folder, or `None` inside if it leads out
 /// of it, by `..` or from the root of the file system.
-pub(super) fn read_link<const N: usize>(
+fn read_link<const N: usize>(
     fields: &Fields<'_, N>,
     attr: &[u8],
 ) -> Result<Option<Option<Vec<Name>>>, MetainfoError> {
     const FIELD: &str = "symlink path";
-    let raw = match fields.get(FIELD) {
-        Some(raw) if attr.contains(&b'l') => raw,
+    let raw = match fields.list(FIELD) {
+        Some(raw) if attr.contains(&b'l') && raw != b"le" => raw,
         _ => return Ok(None),
     };
     let wrong = |error| fields.wrong(FIELD, error);

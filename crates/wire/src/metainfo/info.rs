@@ -43,20 +43,29 @@ impl Info {
             }
             version => version == Some(Ok(VERSION_2)),
         };
+        if let Some(position) = bencode::leading_zero(&raw).filter(|_| v2) {
+            return Err(MetainfoError::Number { position });
+        }
+        // What has no files of version 1, or no hashes of them, is of version 2 alone.
+        let has_v1_files = match fields.list("files") {
+            Some(list) => list != b"le",
+            None => fields.get("length").is_some(),
+        };
+        let v1 = !v2 || (has_v1_files && fields.string("pieces").is_some());
         let info_hash_v2 = v2.then(|| InfoHashV2::of_info(&raw));
         let info_hash = match info_hash_v2 {
-            Some(hash) if fields.get("pieces").is_none() => hash.truncated(),
+            Some(hash) if !v1 => hash.truncated(),
             _ => InfoHash::of_info(&raw),
         };
         let name = read_name(&fields, info_hash)?;
         let content = match info_hash_v2 {
             None => Content::v1(&raw, &fields, &name)?,
-            Some(hash) if fields.get("pieces").is_none() => Content::v2(&fields, hash)?,
+            Some(hash) if !v1 => Content::v2(&fields, hash)?,
             Some(hash) => Content::hybrid(&raw, &fields, &name, hash)?,
         };
         let private = fields
             .get("private")
-            .is_some_and(|raw| bencode::int(raw) == Ok(1));
+            .is_some_and(|raw| bencode::int(raw).is_ok_and(|private| private != 0));
         Ok(Self {
             info_hash,
             name_text: name.text(),
@@ -225,16 +234,13 @@ struct Content {
 
 impl Content {
     fn v1(raw: &Bytes, fields: &Fields<'_, 10>, name: &Name) -> Result<Self, MetainfoError> {
-        let multi_file = fields.get("files").is_some();
-        let files = match fields.get("files") {
+        let multi_file = fields.list("files").is_some();
+        let files = match fields.list("files") {
             Some(list) => files::read_files(list)?,
             None => vec![single_file(fields, name)?],
         };
         let lengths = Lengths::new(end(&files), piece_length(fields)?)?;
-        let hashes = match bencode::byte_string(fields.required("pieces")?) {
-            Ok(hashes) => raw.slice_ref(hashes),
-            Err(error) => return Err(fields.wrong("pieces", error)),
-        };
+        let hashes = raw.slice_ref(fields.required_string("pieces")?);
         let expected = lengths.piece_count() as usize * 20;
         if hashes.len() != expected {
             return Err(MetainfoError::Pieces {
@@ -282,12 +288,14 @@ impl Content {
                 reason: "the number of pieces is not the same",
             });
         }
-        let mut of_tree = files.iter().filter(|file| file.is_stored());
-        for file in v1.files.iter().filter(|file| file.is_stored()) {
+        // As in libtorrent, what has no bytes may differ.
+        let has_bytes = |file: &&FileEntry| file.kind != FileKind::Padding && file.length > 0;
+        let mut of_tree = files.iter().filter(has_bytes);
+        for file in v1.files.iter().filter(has_bytes) {
             let differs = match of_tree.next() {
                 Some(other) if other.path != file.path => "another path",
                 Some(other) if other.length != file.length => "another length",
-                Some(other) if other.offset != file.offset && file.length > 0 => "another place",
+                Some(other) if other.offset != file.offset => "another place",
                 Some(_) => continue,
                 None => "no such file",
             };
@@ -340,23 +348,16 @@ fn end(files: &[FileEntry]) -> u64 {
 
 /// The name; the info-hash where it names nothing.
 fn read_name(fields: &Fields<'_, 10>, info_hash: InfoHash) -> Result<Name, MetainfoError> {
-    let key = if fields.get("name.utf-8").is_some() {
-        "name.utf-8"
-    } else {
-        "name"
+    let raw = match fields.string("name.utf-8") {
+        Some(raw) => raw,
+        None => fields.required_string("name")?,
     };
-    match fields.string(key)? {
-        Some(raw) => Ok(Name::new(raw).unwrap_or_else(|| Name::of_text(&info_hash.to_string()))),
-        None => Err(MetainfoError::Missing {
-            field: "info.name".into(),
-        }),
-    }
+    Ok(Name::new(raw).unwrap_or_else(|| Name::of_text(&info_hash.to_string())))
 }
 
 fn single_file(fields: &Fields<'_, 10>, name: &Name) -> Result<FileEntry, MetainfoError> {
     let length = fields.unsigned("length")?;
-    let (_, executable, hidden) =
-        files::attributes(fields.string("attr")?.unwrap_or_default(), None);
+    let (_, executable, hidden) = files::attributes(fields)?;
     let path = vec![name.clone()];
     Ok(FileEntry {
         path,

@@ -40,7 +40,7 @@ pub enum AnswerError {
 }
 
 impl PieceLayers {
-    /// Reads `piece layers` of a `.torrent` file. What belongs to no file is passed over.
+    /// Reads `piece layers` of a `.torrent` file. Each entry must be the layer of a file; some files may have none.
     pub(super) fn read(info: &Info, raw: &[u8]) -> Result<Self, MetainfoError> {
         let mut layers = Self::default();
         let Some(v2) = info.v2() else {
@@ -51,17 +51,17 @@ impl PieceLayers {
             error,
         };
         for entry in bencode::dict_entries(raw).map_err(wrong)? {
-            let (root, value) = entry.map_err(wrong)?;
-            let Ok(root) = root.try_into() else {
-                continue;
-            };
-            let value = bencode::byte_string(value).map_err(wrong)?;
-            let hashes = match value.as_chunks() {
-                (hashes, []) => hashes,
-                // Too short for any file.
+            let (key, value) = entry.map_err(wrong)?;
+            let known = Hash::try_from(key).ok().filter(|root| has_layer(v2, root));
+            let root = known.ok_or_else(|| MetainfoError::PieceLayerRoot {
+                root: hex(key.get(..32).unwrap_or(key)),
+            })?;
+            let hashes = match bencode::byte_string(value).map(<[u8]>::as_chunks) {
+                Ok((hashes, [])) => hashes,
+                // Not a number of hashes: the layer of no file.
                 _ => &[],
             };
-            layers.insert(v2, root, hashes).map_err(|number| {
+            layers.insert(v2, &root, hashes).map_err(|number| {
                 let file = v2.files().get(number);
                 let entry = file.and_then(|file| info.files().get(file.index));
                 MetainfoError::PieceLayer {
@@ -239,4 +239,14 @@ impl PieceLayers {
         out.push(b'e');
         out
     }
+}
+
+/// Whether a file of more than one piece has this root.
+fn has_layer(v2: &V2, root: &Hash) -> bool {
+    v2.files_with_root(root)
+        .any(|number| v2.files().get(number).is_some_and(|file| file.pieces > 1))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -74,12 +74,6 @@ pub enum MetainfoError {
         /// The field.
         field: String,
     },
-    /// A field is there twice, so that two programs could read two different torrents.
-    #[error("torrent field {field} is there twice")]
-    Duplicate {
-        /// The field.
-        field: String,
-    },
     /// A number out of its range.
     #[error("torrent field {field} cannot be {value}")]
     Range {
@@ -139,6 +133,20 @@ pub enum MetainfoError {
         /// What version 2 has.
         reason: &'static str,
     },
+    /// A number of a version 2 torrent has zeros in front, which BEP 52 does not allow.
+    #[error(
+        "torrent field info: the number at byte {position} has zeros in front, which version 2 does not allow"
+    )]
+    Number {
+        /// Where the number begins, in bytes from the start of the `info` dictionary.
+        position: usize,
+    },
+    /// The hashes of pieces are there for a root that no file of more than one piece has (BEP 52).
+    #[error("torrent field piece layers: no file of more than one piece has the root {root}")]
+    PieceLayerRoot {
+        /// The root, in hexadecimal digits.
+        root: String,
+    },
     /// The hashes of a file's pieces are too few, too many, or not those of its root (BEP 52).
     #[error(
         "torrent field piece layers: the hashes of {path:?} are not those that the torrent is made of"
@@ -163,21 +171,13 @@ impl Metainfo {
         }
     }
 
-    /// Reads a `.torrent` file; white space may follow it. Fields that are not needed to share the torrent are passed
-    /// over when they make no sense.
+    /// Reads a `.torrent` file, and passes over what follows it. Of a field that is there twice the first counts. Fields
+    /// that are not needed to share the torrent are passed over when they make no sense.
     pub fn from_bytes(input: &[u8]) -> Result<Self, MetainfoError> {
-        let length = bencode::prefix_len(input)?;
-        if !input
-            .get(length..)
-            .unwrap_or_default()
-            .trim_ascii()
-            .is_empty()
-        {
-            return Err(BencodeError::Trailing { position: length }.into());
-        }
+        bencode::prefix_len(input)?;
         let top = Fields::read(input, &TOP_FIELDS, Place::Top)?;
         let info = Info::from_bytes(Bytes::copy_from_slice(top.required("info")?))?;
-        let piece_layers = match top.get("piece layers") {
+        let piece_layers = match top.dictionary("piece layers") {
             Some(layers) => PieceLayers::read(&info, layers)?,
             None => PieceLayers::default(),
         };

@@ -81,10 +81,6 @@ pub(super) fn read_tree(raw: &[u8]) -> Result<FileTree, MetainfoError> {
         position = value_at + length;
         let place = Place::TreeFile(tree.files.len());
         let fields = Fields::read(properties, &FILE_FIELDS, place)?;
-        // Without a length they are the properties of a folder, of which none are known.
-        if fields.get("length").is_none() && fields.get("symlink path").is_none() {
-            continue;
-        }
         level.is_file = true;
         let depth = levels.len();
         if depth == 1 {
@@ -113,14 +109,11 @@ fn read_file(
     fields: &Fields<'_, 4>,
     path: Vec<Name>,
 ) -> Result<(FileEntry, Option<Hash>), MetainfoError> {
-    let attr = fields.string("attr")?.unwrap_or_default();
-    let link = files::read_link(fields, attr)?;
-    let (kind, executable, hidden) = files::attributes(attr, link);
-    let length = match kind {
-        FileKind::File => fields.unsigned("length")?,
-        FileKind::Symlink { .. } => 0,
-        FileKind::Padding => return Err(refused(&path, b"", "a file tree has no padding files")),
-    };
+    let (kind, executable, hidden) = files::attributes(fields)?;
+    if kind == FileKind::Padding {
+        return Err(refused(&path, b"", "a file tree has no padding files"));
+    }
+    let length = files::read_length(fields)?;
     let root = match length {
         0 => None,
         _ => Some(read_root(fields)?),
@@ -137,12 +130,15 @@ fn read_file(
 }
 
 fn read_root(fields: &Fields<'_, 4>) -> Result<Hash, MetainfoError> {
-    let raw = bencode::byte_string(fields.required("pieces root")?)
-        .map_err(|error| fields.wrong("pieces root", error))?;
-    raw.try_into().map_err(|_| {
-        let error = BencodeError::Form(format!("a SHA-256 has 32 bytes, not {}", raw.len()));
-        fields.wrong("pieces root", error)
-    })
+    let raw = fields.required_string("pieces root")?;
+    let wrong = |reason| fields.wrong("pieces root", BencodeError::Form(reason));
+    let root = raw
+        .try_into()
+        .map_err(|_| wrong(format!("a SHA-256 has 32 bytes, not {}", raw.len())))?;
+    if root == [0; 32] {
+        return Err(wrong("it is zero, which is no file's root".into()));
+    }
+    Ok(root)
 }
 
 fn refused(path: &[Name], key: &[u8], reason: &'static str) -> MetainfoError {

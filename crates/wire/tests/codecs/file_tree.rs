@@ -90,10 +90,17 @@ fn names_in_a_tree_are_made_safe_and_told_apart() {
 fn attributes_of_files_in_a_tree_are_read() {
     let program = format!("d0:d4:attr2:xh6:lengthi1e11:pieces root{}ee", s(ROOT));
     let link = "d0:d4:attr1:l12:symlink pathl1:d1:xeee".to_owned();
-    let info = read(&info(&dict(&[("d", dict(&[("x", program)])), ("l", link)]))).unwrap();
-    let [program, link] = info.files() else {
+    let no_target = "d0:d4:attr1:l6:lengthi7eee".to_owned();
+    let tree = dict(&[
+        ("d", dict(&[("x", program)])),
+        ("l", link),
+        ("m", no_target),
+    ]);
+    let info = read(&info(&tree)).unwrap();
+    let [program, link, no_target] = info.files() else {
         panic!()
     };
+    assert_eq!((&no_target.kind, no_target.length), (&FileKind::File, 0));
     assert!(program.executable && program.hidden);
     let FileKind::Symlink {
         target: Some(target),
@@ -102,14 +109,6 @@ fn attributes_of_files_in_a_tree_are_read() {
         panic!("{link:?} is no link");
     };
     assert_eq!((link.length, &target[..]), (0, &["d", "x"].map(name)[..]));
-    // Properties of a folder are passed over.
-    assert_eq!(
-        paths(&dict(&[(
-            "d",
-            dict(&[("", "d4:attr1:he".into()), ("x", file(1))])
-        )])),
-        ["d/x"]
-    );
 }
 
 #[test]
@@ -126,6 +125,8 @@ fn a_tree_that_two_programs_could_read_differently_is_refused() {
             .contains("\"a/b\" cannot be used: it is both a file and a folder")
     );
     assert!(error(&info(&file(1))).contains("it names no file"));
+    // A file whose name is empty must not vanish.
+    assert!(error(&info(&dict(&[("", file(1)), ("b", file(1))]))).contains("it names no file"));
 }
 
 #[test]
@@ -148,7 +149,14 @@ fn every_fault_of_a_tree_names_the_field() {
         "torrent field info.file tree[0].length: expected an integer, found a string"
     );
     assert!(of("d4:attr1:p6:lengthi1ee").contains("a file tree has no padding files"));
-    assert!(of("d6:lengthi1e6:lengthi1ee").contains("info.file tree[0].length is there twice"));
+    assert_eq!(
+        of(&format!(
+            "d6:lengthi1e11:pieces root32:{}e",
+            "\0".repeat(32)
+        )),
+        "torrent field info.file tree[0].pieces root: it is zero, which is no file's root"
+    );
+    assert!(of("d6:lengthi01ee").contains("has zeros in front, which version 2"));
     assert_eq!(
         of("i1e"),
         "torrent field info.file tree: expected a dictionary, found an integer"
@@ -209,8 +217,8 @@ fn a_tree_as_deep_as_bencode_may_be_is_read_and_no_deeper() {
         }
         read(&info(&tree))
     };
-    assert_eq!(deep(61).unwrap().files()[0].path.len(), 61);
-    assert!(matches!(deep(62), Err(MetainfoError::Bencode(_))));
+    assert_eq!(deep(97).unwrap().files()[0].path.len(), 97);
+    assert!(matches!(deep(98), Err(MetainfoError::Bencode(_))));
 }
 
 #[test]
@@ -253,10 +261,12 @@ fn a_hybrid_whose_versions_do_not_agree_is_refused() {
         "b: another place"
     );
     assert_eq!(
-        reason(aligned.clone() + &v1("b", 20), 2),
-        "c: a file that version 1 does not have"
+        reason(v1("a", 10), 1),
+        "n: the number of pieces is not the same"
     );
-    assert_eq!(reason(good.clone() + &v1("d", 0), 2), "d: no such file");
+    // What has no bytes may differ.
+    assert!(hybrid(&tree, &(aligned.clone() + &v1("b", 20)), 2).is_ok());
+    assert!(hybrid(&tree, &(good.clone() + &v1("d", 0)), 2).is_ok());
     assert_eq!(
         reason(v1("a", 10) + &two, 1),
         "n: the number of pieces is not the same"

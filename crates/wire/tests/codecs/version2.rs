@@ -382,12 +382,38 @@ fn the_hashes_of_a_torrent_file_are_held_against_the_roots() {
         read.piece_layers.tree(v2, 1).unwrap().root(),
         v2.files()[1].root
     );
-    // What belongs to nobody does no harm.
-    let mut stranger = without[..without.len() - 2].to_vec();
-    stranger.extend_from_slice(b"32:");
-    stranger.extend_from_slice(&[7; 32]);
-    stranger.extend_from_slice(b"1:x1:y0:ee");
-    assert!(Metainfo::from_bytes(&stranger).is_ok());
+    // What belongs to no file is named: another torrent's, or that of a file of one piece.
+    let with = |root: &[u8], hashes: &[u8]| {
+        let mut torrent = without[..without.len() - 2].to_vec();
+        for text in [root, hashes] {
+            torrent.extend_from_slice(format!("{}:", text.len()).as_bytes());
+            torrent.extend_from_slice(text);
+        }
+        torrent.extend_from_slice(b"ee");
+        Metainfo::from_bytes(&torrent).map_err(|error| error.to_string())
+    };
+    let of_nobody = |root: &str| {
+        format!("torrent field piece layers: no file of more than one piece has the root {root}")
+    };
+    assert_eq!(
+        with(&[7; 32], &[8; 64]).unwrap_err(),
+        of_nobody(&"07".repeat(32))
+    );
+    assert_eq!(with(b"xy", b"").unwrap_err(), of_nobody("7879"));
+    let small = v2.files()[1].root;
+    assert!(
+        with(&small, &small)
+            .unwrap_err()
+            .contains("no file of more than one piece")
+    );
+    let long = v2.files()[0].root;
+    for hashes in [&b""[..], &[8; 31], &[8; 32], &[8; 4 * 32], &[8; 5 * 32]] {
+        let error = with(&long, hashes).unwrap_err();
+        assert!(
+            error.contains("the hashes of \"a.bin\" are not those"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

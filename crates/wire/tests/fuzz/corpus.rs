@@ -53,9 +53,13 @@ fn torrents() -> Vec<Input> {
 
 fn build(builder: &V2Builder, hybrid: bool) -> Metainfo {
     let hashers = builder.piece_hashers();
-    let hash = |piece| PieceHash {
-        sha1: hybrid.then_some([1; 20]),
-        blocks: hashers.hasher(piece).finish().blocks,
+    let hash = |piece| {
+        let mut hasher = hashers.hasher(piece);
+        hasher.update(&vec![1; hashers.layout().piece_size(piece) as usize]);
+        PieceHash {
+            sha1: hybrid.then_some([1; 20]),
+            blocks: hasher.finish().blocks,
+        }
     };
     let hashes: Vec<PieceHash> = builder.lengths().pieces().map(hash).collect();
     let (info, piece_layers) = builder.build(&hashes).unwrap();

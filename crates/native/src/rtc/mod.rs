@@ -3,10 +3,14 @@
 //! place of the `webrtc` crate.
 
 mod addresses;
+mod candidates;
+mod checks;
+mod guard;
 pub(crate) mod ice;
 pub(crate) mod pace;
 mod runtime;
 mod stack;
+mod stun;
 
 use std::io;
 use std::rc::Rc;

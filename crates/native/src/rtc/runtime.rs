@@ -1,6 +1,7 @@
 //! The runtime that the `webrtc` crate runs on: threads of its own, so that its cryptography never
 //! holds up the engine. A connection stays on its thread, which the crate's authors measured to be
-//! faster than letting it wander. Sockets get buffers that a burst of packets fits into.
+//! faster than letting it wander. Sockets get buffers that a burst of packets fits into, and send
+//! to unproven addresses by the rules of [`Checks`](super::checks::Checks).
 
 use std::future::Future;
 use std::io;
@@ -19,6 +20,8 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
+use super::guard::Guard;
+
 /// Bytes that the system may hold for each UDP socket. With the usual 208 KiB most packets of a
 /// burst are lost, and SCTP is slow to mend that.
 const UDP_BUFFER: usize = 4 << 20;
@@ -30,7 +33,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The threads, started when the first connection is made.
 #[derive(Debug)]
-pub(super) struct RtcRuntime {
+pub(super) struct Threads {
     threads: Mutex<Vec<Thread>>,
     count: usize,
     next: AtomicUsize,
@@ -43,7 +46,7 @@ struct Thread {
     _stop: oneshot::Sender<()>,
 }
 
-impl RtcRuntime {
+impl Threads {
     pub(super) fn new() -> Self {
         // One core is left to the engine.
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -109,9 +112,22 @@ impl JoinHandle for Joined {
     }
 }
 
+/// The runtime of one connection.
+#[derive(Debug)]
+pub(super) struct RtcRuntime {
+    threads: Arc<Threads>,
+    guard: Arc<Guard>,
+}
+
+impl RtcRuntime {
+    pub(super) fn new(threads: Arc<Threads>, guard: Arc<Guard>) -> Self {
+        Self { threads, guard }
+    }
+}
+
 impl Runtime for RtcRuntime {
     fn spawn(&self, future: Task) -> Box<dyn JoinHandle> {
-        match self.handle() {
+        match self.threads.handle() {
             Some(handle) => Box::new(Joined(handle.spawn(future))),
             // Without a thread of its own it shares the caller's.
             None => TokioRuntime.spawn(future),
@@ -120,7 +136,7 @@ impl Runtime for RtcRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_buffers(&socket);
-        TokioRuntime.wrap_udp_socket(socket)
+        self.guard.wrap(TokioRuntime.wrap_udp_socket(socket)?)
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -138,7 +154,13 @@ impl Runtime for RtcRuntime {
         &'a self,
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        TokioRuntime.resolve_host(host)
+        Box::pin(async move {
+            // Only the servers that the user named have their names resolved here.
+            let addresses = TokioRuntime.resolve_host(host).await?;
+            let mut checks = self.guard.checks();
+            addresses.iter().for_each(|address| checks.trust(*address));
+            Ok(addresses)
+        })
     }
 
     fn sleep(&self, duration: Duration) -> Task {

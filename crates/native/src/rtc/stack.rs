@@ -18,11 +18,14 @@ use webrtc::peer_connection::{
     RTCIceCandidateType, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
     RTCSessionDescription, SettingEngine, SettingEngineBuilder, StatsSelector,
 };
+use webrtc::runtime::{JoinHandle, Runtime};
 
-use super::addresses;
+use super::checks::NodeChecks;
+use super::guard::Guard;
 use super::ice::IceServers;
-use super::runtime::RtcRuntime;
+use super::runtime::{RtcRuntime, Threads};
 use super::{Channel, ChannelEvent, Made, RtcError, Stack};
+use super::{addresses, candidates};
 
 /// Longest time for candidates; what there is by then is sent. STUN servers answer in a tenth of it.
 const GATHERING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,12 +34,17 @@ const GATHERING_TIMEOUT: Duration = Duration::from_secs(5);
 /// that cannot reach them never answer.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// How often a pair of candidates is checked. The crate's 200 ms makes connecting twice as long.
-const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// How often the crate checks all pairs of candidates and chooses one of those that answered, where
+/// we made the offer and so have the choice. Its own 200 ms makes connecting twice as long. What is
+/// sent of it is far less; see [`Checks`](super::checks::Checks).
+const OFFERER_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Most checks of a pair. Together with the interval about as long as the crate's own 7 of 200 ms:
-/// pages may need seconds until they have applied our answer.
-const MAX_CHECKS: u16 = 250;
+/// The same where we answer: the other side has the choice, and what it checks is checked back at
+/// once. Each check that is not sent costs a signature.
+const ANSWERER_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A pair ends with its connection's time, and not by the number of its checks.
+const MAX_CHECKS: u16 = u16::MAX;
 
 /// Silence after which a connection counts as interrupted, and then as lost.
 const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
@@ -61,7 +69,8 @@ const MAX_WAITING_CHANNELS: usize = 4;
 
 /// Makes connections with the `webrtc` crate.
 pub(super) struct WebRtcStack {
-    runtime: Arc<RtcRuntime>,
+    threads: Arc<Threads>,
+    checks: Arc<NodeChecks>,
     ice_servers: IceServers,
 }
 
@@ -83,17 +92,32 @@ struct PeerChannel {
     low: Notify,
     window: Cell<usize>,
     max_message: Cell<usize>,
+    guard: Arc<Guard>,
+    pacer: Box<dyn JoinHandle>,
+}
+
+impl Drop for PeerChannel {
+    fn drop(&mut self) {
+        self.pacer.abort();
+    }
 }
 
 impl WebRtcStack {
     pub(super) fn new(ice_servers: IceServers) -> Self {
         Self {
-            runtime: Arc::new(RtcRuntime::new()),
+            threads: Arc::new(Threads::new()),
+            checks: Arc::default(),
             ice_servers,
         }
     }
 
-    async fn build(&self, mdns: MulticastDnsMode) -> Result<PeerChannel, RtcError> {
+    async fn build(
+        &self,
+        mdns: MulticastDnsMode,
+        check_interval: Duration,
+    ) -> Result<PeerChannel, RtcError> {
+        let guard = Guard::new(self.checks.clone());
+        let runtime = Arc::new(RtcRuntime::new(self.threads.clone(), guard.clone()));
         let (channels, incoming) = mpsc::channel(MAX_WAITING_CHANNELS);
         let handler = Arc::new(Handler {
             gathered: Notify::new(),
@@ -108,8 +132,8 @@ impl WebRtcStack {
                     .with_ice_servers(self.ice_servers.0.clone())
                     .build(),
             )
-            .with_setting_engine(settings(mdns))
-            .with_runtime(self.runtime.clone())
+            .with_setting_engine(settings(mdns, check_interval))
+            .with_runtime(runtime.clone())
             .with_handler(handler.clone())
             .with_udp_addrs(addresses::local())
             // A connection that is dropped half made then ends; see `RtcRuntime` for the threads.
@@ -124,13 +148,17 @@ impl WebRtcStack {
             low: Notify::new(),
             window: Cell::new(0),
             max_message: Cell::new(DEFAULT_MAX_MESSAGE),
+            pacer: runtime.spawn(Box::pin(guard.clone().pace())),
+            guard,
         })
     }
 
     async fn offer(&self) -> Result<(PeerChannel, String), RtcError> {
         // Names of browsers are looked up in answers to them only: what looks them up is one more
         // socket, and an offer mostly waits for nobody.
-        let peer = self.build(MulticastDnsMode::Disabled).await?;
+        let peer = self
+            .build(MulticastDnsMode::Disabled, OFFERER_INTERVAL)
+            .await?;
         let channel = peer
             .connection
             .create_data_channel("brackish", None)
@@ -142,17 +170,18 @@ impl WebRtcStack {
     }
 
     async fn answer(&self, offer: &str) -> Result<(PeerChannel, String), RtcError> {
+        let build = |mdns| self.build(mdns, ANSWERER_INTERVAL);
         let peer = match offer.contains(".local ") {
             // Without multicast names cannot be looked up; the browser's own checks arrive anyway.
-            true => match self.build(MulticastDnsMode::QueryOnly).await {
+            true => match build(MulticastDnsMode::QueryOnly).await {
                 Ok(peer) => peer,
-                Err(_) => self.build(MulticastDnsMode::Disabled).await?,
+                Err(_) => build(MulticastDnsMode::Disabled).await?,
             },
-            false => self.build(MulticastDnsMode::Disabled).await?,
+            false => build(MulticastDnsMode::Disabled).await?,
         };
-        peer.max_message.set(max_message(offer));
+        let offer = peer.described(offer);
         peer.connection
-            .set_remote_description(RTCSessionDescription::offer(offer.to_owned())?)
+            .set_remote_description(RTCSessionDescription::offer(offer)?)
             .await?;
         let answer = peer.connection.create_answer(None).await?;
         let sdp = peer.gather(answer).await?;
@@ -174,8 +203,18 @@ impl Stack for WebRtcStack {
 }
 
 impl PeerChannel {
+    /// Takes note of the other side's description; gives what of it is applied.
+    fn described(&self, sdp: &str) -> String {
+        self.max_message.set(max_message(sdp));
+        self.guard.checks().described(sdp.len(), Instant::now());
+        candidates::limited(sdp)
+    }
+
     /// Applies the local description and waits for its candidates.
     async fn gather(&self, description: RTCSessionDescription) -> Result<String, RtcError> {
+        if let Some(ufrag) = attribute(&description.sdp, "ice-ufrag") {
+            self.guard.checks().named(ufrag);
+        }
         self.connection.set_local_description(description).await?;
         let settled = async {
             self.handler.served.notified().await;
@@ -275,8 +314,7 @@ impl PeerChannel {
 impl Channel for PeerChannel {
     fn apply_answer<'a>(&'a self, sdp: &'a str) -> LocalBoxFuture<'a, Result<(), RtcError>> {
         async move {
-            self.max_message.set(max_message(sdp));
-            let answer = RTCSessionDescription::answer(sdp.to_owned())?;
+            let answer = RTCSessionDescription::answer(self.described(sdp))?;
             Ok(self.connection.set_remote_description(answer).await?)
         }
         .boxed_local()
@@ -388,9 +426,9 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-fn settings(mdns: MulticastDnsMode) -> SettingEngine {
+fn settings(mdns: MulticastDnsMode, check_interval: Duration) -> SettingEngine {
     SettingEngineBuilder::new()
-        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(MAX_CHECKS))
+        .with_ice_connection_attempts(Some(check_interval), Some(MAX_CHECKS))
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(LOST_AFTER), Some(KEEP_ALIVE))
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE))
         .with_include_loopback_candidate(true)
@@ -400,12 +438,17 @@ fn settings(mdns: MulticastDnsMode) -> SettingEngine {
 
 /// The longest message that the writer of the SDP takes: `a=max-message-size`, where 0 means any.
 fn max_message(sdp: &str) -> usize {
-    let value = sdp
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("a=max-message-size:"));
-    match value.and_then(|value| value.trim().parse().ok()) {
+    match attribute(sdp, "max-message-size").and_then(|value| value.parse().ok()) {
         Some(0) => usize::MAX,
         Some(size) => size,
         None => DEFAULT_MAX_MESSAGE,
     }
+}
+
+/// The first value of an attribute in an SDP.
+fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
+    sdp.lines().find_map(|line| {
+        let value = line.trim().strip_prefix("a=")?.strip_prefix(name)?;
+        Some(value.strip_prefix(':')?.trim())
+    })
 }

@@ -188,3 +188,39 @@ fn an_ice_server_is_read_with_its_user_and_password() {
         );
     }
 }
+
+#[test]
+fn an_offer_with_a_hundred_candidates_has_a_node_check_ten_of_them_slowly() {
+    const PACKETS: u32 = 12;
+    run(async {
+        let others = tokio::net::UdpSocket::bind("0.0.0.0:0").await.unwrap();
+        let port = others.local_addr().unwrap().port();
+        let (_, offer) = stack(IceServers::default())
+            .unwrap()
+            .make(None)
+            .await
+            .unwrap();
+        let mut hostile: String = offer
+            .lines()
+            .filter(|line| !line.starts_with("a=candidate") && *line != "a=end-of-candidates")
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        for index in 1..=100 {
+            let candidate = format!("1 udp 2130706431 127.0.1.{index} {port} typ host");
+            hostile += &format!("a=candidate:{index} {candidate}\r\n");
+        }
+        let begun = std::time::Instant::now();
+        let _connection = stack(IceServers::default())
+            .unwrap()
+            .make(Some(&hostile))
+            .await
+            .unwrap();
+        let mut packet = [0; 2048];
+        for _ in 0..PACKETS {
+            let received = others.recv(&mut packet);
+            timeout(PATIENCE, received).await.expect("checks").unwrap();
+        }
+        let least = Duration::from_millis(50) * (PACKETS - 1);
+        assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
+    });
+}

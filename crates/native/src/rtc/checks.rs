@@ -136,6 +136,11 @@ impl Checks {
         self.servers.insert(server);
     }
 
+    /// Whether a check or an answer of the other side came.
+    pub(super) fn has_heard(&self) -> bool {
+        !self.proven.is_empty() || !self.credit.is_empty()
+    }
+
     /// What becomes of a packet. What is sent now is counted by [`sent`](Self::sent).
     pub(super) fn judge(&mut self, socket: usize, to: SocketAddr, contents: &[u8]) -> Verdict {
         let Some((peer, inner)) = self.recipient(to, contents) else {
@@ -214,6 +219,9 @@ impl Checks {
     /// A packet that is sent now, or when to look again; `None` where nothing waits.
     pub(super) fn due(&mut self, node: &NodeChecks, now: Instant) -> Option<Result<Due, Instant>> {
         let since = self.since?;
+        if now > since + SPREAD {
+            return None;
+        }
         let next = self
             .pairs
             .iter_mut()

@@ -1,8 +1,8 @@
 //! The sockets of one WebRTC connection, with [`Checks`] between them and the `webrtc` crate.
 
-use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -20,6 +20,7 @@ pub(super) struct Guard {
     /// They live as long as the connection, whoever else waits for their time.
     sockets: Mutex<Vec<Weak<dyn AsyncUdpSocket>>>,
     held: Notify,
+    open: AtomicBool,
 }
 
 impl Guard {
@@ -29,11 +30,22 @@ impl Guard {
             node,
             sockets: Mutex::default(),
             held: Notify::new(),
+            open: AtomicBool::new(false),
         })
     }
 
     pub(super) fn checks(&self) -> MutexGuard<'_, Checks> {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The data channel is open.
+    pub(super) fn opened(&self) {
+        self.open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the other side was heard and the data channel is not open yet.
+    pub(super) fn is_opening(&self) -> bool {
+        !self.open.load(Ordering::Relaxed) && self.checks().has_heard()
     }
 
     /// A socket of the connection. What it sends to unproven addresses goes by the checks.
@@ -53,22 +65,20 @@ impl Guard {
     }
 
     /// Sends what is held, each packet when its time has come. Ends with the connection.
-    pub(super) fn pace(self: Arc<Self>) -> impl Future<Output = ()> + Send {
-        async move {
-            loop {
-                let due = self.checks().due(&self.node, Instant::now());
-                match due {
-                    Some(Ok(due)) => {
-                        let socket = self.socket(due.socket);
-                        let Some(socket) = socket.and_then(|socket| socket.upgrade()) else {
-                            continue;
-                        };
-                        // A check that is not sent is one that is lost: another follows.
-                        let _ = socket.send_to(&due.contents, due.destination).await;
-                    }
-                    Some(Err(at)) => tokio::time::sleep_until(at.into()).await,
-                    None => self.held.notified().await,
+    pub(super) async fn pace(self: Arc<Self>) {
+        loop {
+            let due = self.checks().due(&self.node, Instant::now());
+            match due {
+                Some(Ok(due)) => {
+                    let socket = self.socket(due.socket);
+                    let Some(socket) = socket.and_then(|socket| socket.upgrade()) else {
+                        continue;
+                    };
+                    // A check that is not sent is one that is lost: another follows.
+                    let _ = socket.send_to(&due.contents, due.destination).await;
                 }
+                Some(Err(at)) => tokio::time::sleep_until(at.into()).await,
+                None => self.held.notified().await,
             }
         }
     }

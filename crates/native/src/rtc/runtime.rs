@@ -29,6 +29,10 @@ const UDP_BUFFER: usize = 4 << 20;
 /// Most threads: each carries about 100 MB/s.
 const MAX_THREADS: usize = 4;
 
+/// How often a connection that opens looks for what it has to send. The crate sends what a packet
+/// made its handshakes write only at its next timer, which may be 200 ms away.
+const LOOK_WHILE_OPENING: Duration = Duration::from_millis(10);
+
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The threads, started when the first connection is made.
@@ -164,7 +168,11 @@ impl Runtime for RtcRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> Task {
-        TokioRuntime.sleep(duration)
+        let longest = match self.guard.is_opening() {
+            true => LOOK_WHILE_OPENING,
+            false => Duration::MAX,
+        };
+        TokioRuntime.sleep(duration.min(longest))
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {

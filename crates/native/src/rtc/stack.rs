@@ -37,7 +37,7 @@ const SETTLING: Duration = Duration::from_secs(1);
 /// How often the crate checks all pairs of candidates and chooses one of those that answered, where
 /// we made the offer and so have the choice. Its own 200 ms makes connecting twice as long. What is
 /// sent of it is far less; see [`Checks`](super::checks::Checks).
-const OFFERER_INTERVAL: Duration = Duration::from_millis(20);
+const OFFERER_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The same where we answer: the other side has the choice, and what it checks is checked back at
 /// once. Each check that is not sent costs a signature.
@@ -206,8 +206,9 @@ impl PeerChannel {
     /// Takes note of the other side's description; gives what of it is applied.
     fn described(&self, sdp: &str) -> String {
         self.max_message.set(max_message(sdp));
+        let sdp = candidates::limited(sdp);
         self.guard.checks().described(sdp.len(), Instant::now());
-        candidates::limited(sdp)
+        sdp
     }
 
     /// Applies the local description and waits for its candidates.
@@ -251,7 +252,10 @@ impl PeerChannel {
     /// What an event of the crate is to the engine; `None` for what only matters here.
     fn translate(&self, event: Option<DataChannelEvent>) -> Option<ChannelEvent> {
         match event {
-            Some(DataChannelEvent::OnOpen) => Some(ChannelEvent::Open),
+            Some(DataChannelEvent::OnOpen) => {
+                self.guard.opened();
+                Some(ChannelEvent::Open)
+            }
             Some(DataChannelEvent::OnMessage(message)) => {
                 Some(ChannelEvent::Message(message.data.freeze()))
             }

@@ -8,6 +8,7 @@ use brackish_wire::tracker::ws::OfferId;
 use brackish_wire::{Bitfield, BlockRequest, InfoHash, PeerId, PieceIndex};
 
 use crate::meter::Meter;
+use crate::outbox::Outbox;
 use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
@@ -42,9 +43,11 @@ pub(crate) struct Connection {
     pub relay: Option<ConnectionId>,
     /// Bytes that the driver takes in all.
     pub room: usize,
-    /// Bytes that the driver holds.
-    pub in_driver: usize,
-    /// Bytes of blocks being read for it.
+    /// What waits to be sent.
+    pub outbox: Outbox,
+    /// Since when the driver was asked to read nothing from it.
+    pub held: Option<Timestamp>,
+    /// Bytes of blocks being read for it, and what their runs will cost besides.
     pub reading_bytes: usize,
     /// It stands in a row of those that wait for a limit: to be served, and to be asked.
     pub waits_to_serve: bool,
@@ -178,7 +181,9 @@ pub(crate) struct Peer {
     /// Its id for `ut_metadata`.
     pub ut_metadata: Option<u8>,
     pub metadata_size: Option<u32>,
-    /// Metadata pieces sent to it.
+    /// Pieces of the metadata that it asked for and is to be sent.
+    pub metadata_asked: VecDeque<u32>,
+    /// How many it has asked for so.
     pub metadata_served: u32,
 }
 
@@ -196,7 +201,8 @@ impl Connection {
             signalled: None,
             relay: None,
             room: 0,
-            in_driver: 0,
+            outbox: Outbox::default(),
+            held: None,
             reading_bytes: 0,
             waits_to_serve: false,
             waits_to_ask: false,
@@ -232,7 +238,7 @@ impl Connection {
 
     /// Whether another block may be read for it.
     pub fn has_credit(&self) -> bool {
-        self.in_driver + self.reading_bytes < self.room
+        self.outbox.load() + self.reading_bytes < self.room
     }
 }
 
@@ -281,6 +287,7 @@ impl Peer {
             dont_have: None,
             ut_metadata: None,
             metadata_size: None,
+            metadata_asked: VecDeque::new(),
             metadata_served: 0,
         }
     }

@@ -155,6 +155,9 @@ pub enum DisconnectReason {
     /// It sent a piece that failed its hash.
     #[error("sent bad data")]
     Banned,
+    /// It asked for much and read none of the answers.
+    #[error("it does not read what it asked for")]
+    Unread,
     /// Nothing came from it for too long.
     #[error("silent for too long")]
     Timeout,

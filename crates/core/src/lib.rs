@@ -30,6 +30,7 @@ mod limit;
 mod metadata;
 mod meter;
 mod names;
+mod outbox;
 mod output;
 mod own_address;
 mod padding;

@@ -51,6 +51,15 @@ pub enum Output {
         /// What to send.
         data: Bytes,
     },
+    /// Read nothing more from a TCP connection, or go on: its peer asks for more than it reads. What
+    /// was read already may still be given to the session, little of it. Data channels, which
+    /// cannot be held, are not named; the session ends them at a bound.
+    Hold {
+        /// Which.
+        connection: ConnectionId,
+        /// Whether to read nothing.
+        held: bool,
+    },
     /// End a connection, dial or offer. What was transmitted before may be dropped.
     Close {
         /// Which. No input about it matters any more.

@@ -9,10 +9,9 @@ use crate::node::{Running, Seen};
 use crate::scenario::{Behaviour, NodeIndex};
 use crate::world::World;
 
-/// Bytes over its credit that a connection may have in its driver: haves, requests and metadata go
-/// without asking. A session ends a connection that has 2 MiB of them, at its next tick; until then
-/// as much again may come.
-const OVERDRAFT: usize = 4 << 20;
+/// Bytes over its credit that a connection may have in its driver: haves, requests and rejects go
+/// without asking, and more than a few hundred KiB of them end the connection.
+const OVERDRAFT: usize = 1 << 20;
 
 /// Bytes of one read at the most.
 const LONGEST_BLOCK: usize = 128 * 1024;

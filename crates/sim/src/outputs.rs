@@ -72,6 +72,8 @@ impl World {
                     }
                 }
             }
+            // Ends here take whatever comes: sessions have to do with those that cannot be held.
+            Output::Hold { .. } => {}
             Output::Close { connection } => {
                 self.trace.add(6 << 32 | connection.to_u64());
                 if let Some(end) = self.check_close(node, connection) {

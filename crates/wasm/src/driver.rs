@@ -161,6 +161,8 @@ impl Driver {
             }
             Output::Transmit { connection, data } => self.transmit(connection, &data),
             Output::Close { connection } => self.close_connection(connection),
+            // A page has data channels alone.
+            Output::Hold { .. } => {}
 
             Output::OpenStorage {
                 torrent,

@@ -11,9 +11,11 @@ use super::{Session, Shown};
 use crate::connection::{Connection, Has, Peer, Stage};
 use crate::{AcceptError, ConnectionId, DisconnectReason, Event, Output, TorrentId, Via};
 
-/// Bytes that may wait in the driver beyond a connection's credit: haves, requests and metadata
-/// are sent without asking for room. A peer that reads nothing for so long is cut.
-const MAX_OVERDRAFT: usize = 2 << 20;
+/// Bytes of a `have`: what a torrent says of its own accord is one of each piece.
+const HAVE: usize = 9;
+
+/// A peer that asked for more than it reads has so long to read it.
+const HELD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Two connections to one peer that open within this time began without knowing of each other.
 const SIMULTANEOUS: Duration = Duration::from_secs(5);
@@ -267,7 +269,7 @@ impl Session {
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
         };
-        connection.in_driver = connection.in_driver.saturating_sub(bytes);
+        self.cx.taken(id, connection, bytes);
         self.serve(id);
     }
 
@@ -279,9 +281,14 @@ impl Session {
         self.serve(id);
     }
 
-    /// Whether a connection holds more than a living peer would leave unread.
-    pub(super) fn is_stuck(connection: &Connection) -> bool {
-        connection.in_driver > connection.room + MAX_OVERDRAFT
+    /// Whether more waits on a connection than a living peer would leave unread.
+    pub(super) fn is_stuck(&self, connection: &Connection) -> bool {
+        let torrent = connection.torrent.and_then(|id| self.torrents.get(&id));
+        let content = torrent.and_then(|torrent| torrent.content.as_ref());
+        let haves = content.map_or(0, |content| content.lengths.piece_count() as usize * HAVE);
+        let held = connection.held;
+        connection.outbox.is_beyond(haves)
+            || held.is_some_and(|since| self.cx.now.since(since) > HELD_TIMEOUT)
     }
 
     pub(super) fn closed(&mut self, id: ConnectionId, reason: String) {

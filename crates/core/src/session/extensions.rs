@@ -211,21 +211,18 @@ impl Session {
                     .content
                     .as_ref()
                     .map(|content| content.info.raw().clone());
-                let payload = match metadata_piece(info.as_ref(), piece) {
-                    Some((data, total_size))
+                match metadata_piece(info.as_ref(), piece) {
+                    Some((_, total_size))
                         if peer.metadata_served < METADATA_COPIES * total_size.div_ceil(PIECE) =>
                     {
                         peer.metadata_served += 1;
-                        UtMetadata::Data {
-                            piece,
-                            total_size,
-                            data,
-                        }
-                        .encode()
+                        peer.metadata_asked.push_back(piece);
                     }
-                    _ => UtMetadata::Reject { piece }.encode(),
-                };
-                self.say_extended(id, extension, &payload);
+                    _ => {
+                        let payload = UtMetadata::Reject { piece }.encode();
+                        self.say_extended(id, extension, &payload);
+                    }
+                }
             }
             UtMetadata::Data { piece, data, .. } => {
                 if torrent.content.is_some() || torrent.unready.is_some() {
@@ -269,6 +266,35 @@ impl Session {
         }
         for id in torrent.active.clone() {
             self.ask_metadata(id);
+        }
+    }
+
+    /// Sends a peer the pieces of the metadata that it asked for, as far as its credit goes.
+    pub(super) fn serve_metadata(&mut self, id: ConnectionId) {
+        loop {
+            let connection = self.connections.get_mut(id.into());
+            let Some(connection) = connection.filter(|connection| connection.has_credit()) else {
+                return;
+            };
+            let (Some(peer), Some(torrent)) = (connection.peer.as_mut(), connection.torrent) else {
+                return;
+            };
+            let content = self.torrents.get(&torrent).and_then(|t| t.content.as_ref());
+            let info = content.map(|content| content.info.raw().clone());
+            let (Some(extension), Some(piece)) =
+                (peer.ut_metadata, peer.metadata_asked.pop_front())
+            else {
+                return;
+            };
+            let Some((data, total_size)) = metadata_piece(info.as_ref(), piece) else {
+                return;
+            };
+            let payload = UtMetadata::Data {
+                piece,
+                total_size,
+                data,
+            };
+            self.say_extended(id, extension, &payload.encode());
         }
     }
 

@@ -38,6 +38,9 @@ impl Session {
             let Some(connection) = self.connections.get(id.into()) else {
                 return;
             };
+            if self.is_stuck(connection) {
+                return self.close(id, DisconnectReason::Unread);
+            }
             decoder.set_max_frame(connection.decoder.max_frame());
         }
         if let Some(connection) = self.connections.get_mut(id.into()) {

@@ -47,6 +47,7 @@ pub(crate) use turn::Entrusted;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use brackish_wire::message::piece_header;
 use brackish_wire::metainfo::Verifier;
 use brackish_wire::{Bitfield, BlockRequest, InfoHash, PieceIndex};
 use bytes::Bytes;
@@ -63,7 +64,7 @@ use crate::slab::{Key, Slab};
 use crate::torrent::{Content, Torrent};
 use crate::{
     AddTorrent, AddTorrentError, Config, ConnectionId, DisconnectReason, Event, Input, JobId,
-    Output, SocketId, Table, Timestamp, TorrentId, TorrentState,
+    Output, SocketId, Table, Timestamp, TorrentId, TorrentState, Via,
 };
 
 /// Events kept for a user that does not read them; the oldest go first.
@@ -449,14 +450,57 @@ impl Context {
         self.jobs.remove(id.into())
     }
 
-    /// Hands bytes to the driver.
+    /// Sends messages. While many wait, they are joined.
     pub fn transmit(&mut self, id: ConnectionId, connection: &mut Connection, data: Bytes) {
-        connection.in_driver += data.len();
         connection.last_sent = self.now;
-        self.outputs.push_back(Output::Transmit {
-            connection: id,
-            data,
-        });
+        if let Some(run) = connection.outbox.say(data, connection.room) {
+            self.hand_over(id, run);
+        } else if connection.via == Via::Tcp && connection.outbox.is_backed_up() {
+            self.hold(id, connection, true);
+        }
+    }
+
+    /// Sends a block, for which there is credit, behind all that was said before.
+    pub fn transmit_block(
+        &mut self,
+        id: ConnectionId,
+        connection: &mut Connection,
+        request: &BlockRequest,
+        data: Bytes,
+    ) {
+        connection.last_sent = self.now;
+        if let Some(run) = connection.outbox.take() {
+            self.hand_over(id, run);
+            self.hold(id, connection, false);
+        }
+        let header = piece_header(request.piece, request.begin, request.length);
+        for run in [Bytes::copy_from_slice(&header), data] {
+            let run = connection.outbox.run(run);
+            self.hand_over(id, run);
+        }
+    }
+
+    /// The transport took bytes.
+    pub fn taken(&mut self, id: ConnectionId, connection: &mut Connection, bytes: usize) {
+        if let Some(run) = connection.outbox.sent(bytes, connection.room) {
+            self.hand_over(id, run);
+            self.hold(id, connection, false);
+        }
+    }
+
+    fn hand_over(&mut self, connection: ConnectionId, data: Bytes) {
+        self.outputs
+            .push_back(Output::Transmit { connection, data });
+    }
+
+    fn hold(&mut self, id: ConnectionId, connection: &mut Connection, held: bool) {
+        if connection.held.is_some() != held {
+            connection.held = held.then_some(self.now);
+            self.outputs.push_back(Output::Hold {
+                connection: id,
+                held,
+            });
+        }
     }
 }
 

@@ -173,7 +173,7 @@ impl Session {
             .connections
             .get_mut(to.into())
             .ok_or(SignalErrorCode::Unreachable)?;
-        if target.in_driver > target.room + BACKLOG {
+        if target.outbox.load() > target.room + BACKLOG {
             return Err(SignalErrorCode::Limited);
         }
         let room = |signaller: &mut Signaller| signaller.passed.has_room(now);

@@ -114,9 +114,9 @@ impl Session {
                 Stage::Offered => OFFER_TIMEOUT,
                 Stage::Connecting | Stage::Handshaking => HANDSHAKE_TIMEOUT,
                 Stage::Active => {
-                    if now.since(connection.last_received) > SILENCE_TIMEOUT
-                        || Self::is_stuck(connection)
-                    {
+                    if self.is_stuck(connection) {
+                        late.push((key.into(), DisconnectReason::Unread));
+                    } else if now.since(connection.last_received) > SILENCE_TIMEOUT {
                         late.push((key.into(), DisconnectReason::Timeout));
                     }
                     continue;

@@ -174,7 +174,8 @@ impl Connection {
             return false;
         };
         let quiet = now.since(peer.service_since.max(peer.asked_us)) >= IDLE;
-        let answered = peer.incoming.is_empty() && peer.reading.is_empty() && self.in_driver == 0;
+        let answered =
+            peer.incoming.is_empty() && peer.reading.is_empty() && self.outbox.is_empty();
         peer.leaving.is_some() || quiet && answered
     }
 }

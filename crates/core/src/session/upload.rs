@@ -1,16 +1,20 @@
 //! Serving: requests of peers, the reads for them, and whom to serve.
 
 use brackish_wire::BlockRequest;
-use brackish_wire::message::{Message, piece_header};
+use brackish_wire::message::Message;
 use bytes::Bytes;
 
 use super::{Job, Session, fast};
 use crate::choker::Candidate;
 use crate::connection::{MAX_INCOMING, Peer};
+use crate::outbox::RUN_COST;
 use crate::{ConnectionId, Event, JobId, Output, StorageError, TorrentId, Via};
 
 /// The longest block served (BEP 3 has 16 KiB in use everywhere; peers have asked for up to this).
 const MAX_REQUEST: u32 = 128 * 1024;
+
+/// What a block costs a driver besides its bytes: it is two runs, a header and the data.
+const BLOCK_COST: usize = 2 * RUN_COST;
 
 /// Requests of a peer that are still served when it is choked: a few, as it may be a free-rider.
 const KEPT_AT_CHOKE: usize = 8;
@@ -63,6 +67,7 @@ impl Session {
     /// Reads blocks for a peer as far as its credit and the limits go.
     pub(super) fn serve(&mut self, id: ConnectionId) {
         self.serve_hashes(id);
+        self.serve_metadata(id);
         let torrent = self.connections.get(id.into()).and_then(|c| c.torrent);
         if torrent.is_some_and(|torrent| self.limits_up(torrent)) {
             return self.stand_to_serve(id);
@@ -94,11 +99,8 @@ impl Session {
         let offset = content.lengths.piece_offset(piece) + u64::from(request.begin);
         if content.padding.covers(offset, request.length) {
             // Who asks for padding gets it, though no store has it.
-            let header = piece_header(request.piece, request.begin, request.length);
-            let header = Bytes::copy_from_slice(&header);
-            self.cx.transmit(id, connection, header);
             let zeros = Bytes::from(vec![0; length]);
-            self.cx.transmit(id, connection, zeros);
+            self.cx.transmit_block(id, connection, &request, zeros);
             return length;
         }
         let job = self.cx.add_job(Job::Serve {
@@ -106,7 +108,7 @@ impl Session {
             request,
         });
         peer.reading.push((job, request));
-        connection.reading_bytes += length;
+        connection.reading_bytes += length + BLOCK_COST;
         self.cx.outputs.push_back(Output::Read {
             job,
             torrent,
@@ -130,7 +132,7 @@ impl Session {
         };
         connection.reading_bytes = connection
             .reading_bytes
-            .saturating_sub(request.length as usize);
+            .saturating_sub(request.length as usize + BLOCK_COST);
         let (Some(peer), Some(torrent_id)) = (connection.peer.as_mut(), connection.torrent) else {
             return;
         };
@@ -148,10 +150,7 @@ impl Session {
                         torrent.up_webrtc += u64::from(request.length);
                     }
                 }
-                let header = piece_header(request.piece, request.begin, request.length);
-                self.cx
-                    .transmit(id, connection, Bytes::copy_from_slice(&header));
-                self.cx.transmit(id, connection, data);
+                self.cx.transmit_block(id, connection, &request, data);
             }
             Ok(data) => {
                 let place = format!("piece {}", request.piece);
@@ -271,7 +270,7 @@ impl Session {
                     carried: peer.carried,
                     owes: content.is_some_and(|content| peer.owes(&content.lengths)),
                     pieces: peer.pieces(),
-                    backed_up: !peer.am_choking && connection.in_driver > 0,
+                    backed_up: !peer.am_choking && !connection.outbox.is_empty(),
                 });
             }
         }

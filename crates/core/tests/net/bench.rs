@@ -1,6 +1,6 @@
 //! A session on the bench: its driver, its store, and peers that say what a test wants.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,8 @@ pub struct Bench {
     /// Pieces of which every read fails.
     pub unreadable: Vec<u32>,
     links: BTreeMap<ConnectionId, Link>,
+    /// Connections whose transport takes nothing.
+    pub unread: BTreeSet<ConnectionId>,
 }
 
 /// What the session has sent on a connection.
@@ -76,6 +78,8 @@ struct Link {
     frames: VecDeque<Bytes>,
     /// Its last extended handshake.
     handshake: Option<ExtendedHandshake>,
+    /// What its transport has not taken, run by run.
+    held: Vec<usize>,
     closed: bool,
 }
 
@@ -146,6 +150,7 @@ impl Bench {
             outputs: Vec::new(),
             unreadable: Vec::new(),
             links: BTreeMap::new(),
+            unread: BTreeSet::new(),
         };
         bench.drive();
         bench
@@ -312,6 +317,11 @@ impl Bench {
         handshake.m.get(name).copied()
     }
 
+    /// The runs of bytes that the transport of a connection has not taken.
+    pub fn held(&self, remote: Remote) -> &[usize] {
+        &self.links[&remote.connection].held
+    }
+
     pub fn is_closed(&self, remote: Remote) -> bool {
         self.links[&remote.connection].closed
     }
@@ -345,7 +355,12 @@ impl Bench {
                     assert!(!link.closed, "sent on a connection that it closed");
                     link.take(&data);
                     let bytes = data.len();
-                    Some(Input::Sent { connection, bytes })
+                    if self.unread.contains(&connection) {
+                        link.held.push(bytes);
+                        None
+                    } else {
+                        Some(Input::Sent { connection, bytes })
+                    }
                 }
                 Output::Close { connection } => {
                     self.links.entry(connection).or_default().closed = true;

@@ -17,3 +17,4 @@ mod relief;
 mod super_seed;
 mod trackers;
 mod turns;
+mod unread;

@@ -91,6 +91,11 @@ impl Driver {
                     link.answer(answer);
                 }
             }
+            Output::Hold { connection, held } => {
+                if let Some(Link::Tcp(link)) = self.connections.get(&connection) {
+                    link.hold(held);
+                }
+            }
             Output::Close { connection } => match self.connections.remove(&connection) {
                 Some(Link::Dialling(task)) => task.abort(),
                 Some(Link::Tcp(link)) => link.close(),

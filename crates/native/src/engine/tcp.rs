@@ -30,6 +30,9 @@ pub(super) const ROOM: usize = 256 << 10;
 /// Most reads of one connection before the others have their turn.
 const READS_PER_TURN: usize = 4;
 
+/// The same while the socket takes nothing: each answer to what is read so waits.
+const READ_WHILE_BLOCKED: usize = 16 << 10;
+
 /// Most buffers given to one write. A block and its header are two.
 const BUFFERS_PER_WRITE: usize = 64;
 
@@ -52,6 +55,8 @@ pub(super) struct TcpLink {
     /// The socket took no more; its task waits until it does.
     blocked: Cell<bool>,
     closed: Cell<bool>,
+    /// Nothing is read: the peer does not read what it asked for.
+    held: Cell<bool>,
     wake: Notify,
 }
 
@@ -64,6 +69,7 @@ impl TcpLink {
             queue: RefCell::default(),
             blocked: Cell::new(false),
             closed: Cell::new(false),
+            held: Cell::new(false),
             wake: Notify::new(),
         }
     }
@@ -97,6 +103,30 @@ impl TcpLink {
     pub(super) fn close(&self) {
         self.closed.set(true);
         self.wake.notify_one();
+    }
+
+    /// Reads nothing from now on, or goes on.
+    pub(super) fn hold(&self, held: bool) {
+        self.held.set(held);
+        self.wake.notify_one();
+    }
+
+    /// What its task waits for.
+    fn interest(&self) -> Option<Interest> {
+        match (self.held.get(), self.blocked.get()) {
+            (false, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, true) => Some(Interest::WRITABLE),
+            (true, false) => None,
+        }
+    }
+
+    /// Bytes to read at once: a peer that leaves answers unread is not asked for many more.
+    fn appetite(&self) -> usize {
+        match self.blocked.get() {
+            true => READ_WHILE_BLOCKED,
+            false => READ_BUFFER,
+        }
     }
 
     /// Waits for the session to end the connection.
@@ -156,13 +186,14 @@ pub(super) async fn serve(driver: Shared, connection: ConnectionId, link: Rc<Tcp
     };
     let buffer = driver.borrow().read_buffer();
     loop {
-        let interest = if link.blocked.get() {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
+        let ready = async {
+            match link.interest() {
+                Some(interest) => stream.ready(interest).await,
+                None => std::future::pending().await,
+            }
         };
         let ready = tokio::select! {
-            ready = stream.ready(interest) => Some(ready),
+            ready = ready => Some(ready),
             () = link.wake.notified() => None,
         };
         if link.closed.get() {
@@ -176,7 +207,7 @@ pub(super) async fn serve(driver: Shared, connection: ConnectionId, link: Rc<Tcp
         if ready.is_writable() && link.blocked.replace(false) {
             driver.borrow_mut().writable(connection);
         }
-        if ready.is_readable() || ready.is_error() {
+        if !link.held.get() && (ready.is_readable() || ready.is_error()) {
             if let Err(reason) = read(&driver, connection, &link, stream, &buffer) {
                 return driver.borrow_mut().ended(connection, reason);
             }
@@ -196,10 +227,14 @@ fn read(
 ) -> Result<(), String> {
     let mut buffer = buffer.borrow_mut();
     for _ in 0..READS_PER_TURN {
-        if link.closed.get() {
+        if link.closed.get() || link.held.get() {
             break;
         }
-        match stream.try_read(&mut buffer) {
+        let most = buffer.len().min(link.appetite());
+        let Some(buffer) = buffer.get_mut(..most) else {
+            break;
+        };
+        match stream.try_read(buffer) {
             Ok(0) => return Err("closed by the peer".to_owned()),
             Ok(count) => {
                 let Some(data) = buffer.get_mut(..count) else {

@@ -17,6 +17,7 @@
 //! ```
 
 mod config;
+mod network;
 mod output;
 mod pool;
 pub mod server;

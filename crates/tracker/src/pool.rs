@@ -68,6 +68,10 @@ impl<T: Keyed> Pool<T> {
         self.leechers.len() + self.seeders.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.leechers.iter().chain(&self.seeders)
+    }
+
     pub(crate) fn find(&self, hasher: &RandomState, key: &T::Key) -> Option<Slot> {
         self.table
             .find(hasher.hash_one(key), |&slot| self.get(slot).key() == *key)

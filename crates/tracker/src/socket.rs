@@ -56,4 +56,9 @@ impl Bucket {
         self.full_at = full_at.saturating_add(period);
         true
     }
+
+    /// Whether it is as if nothing had been taken yet.
+    pub(crate) fn is_full(&self, now: Duration) -> bool {
+        u128::from(self.full_at) <= now.as_nanos()
+    }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::hash_map::Entry;
 use std::mem;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use brackish_wire::tracker::{AnnounceRequest, AnnounceResponse, Event};
 use brackish_wire::{InfoHash, PeerId};
 
 use crate::config::{DEFAULT_NUMWANT, MAX_NUMWANT};
+use crate::network::host_of;
 use crate::pool::{Among, Pool, Slot};
 use crate::swarm::TcpPeer;
 use crate::tracker::{Refusal, Tracker, seconds};
@@ -59,6 +60,7 @@ impl Tracker {
             event,
             ..
         } = request;
+        self.check_allowed(info_hash)?;
         if port == 0 {
             return Err(Refusal::NoPort);
         }
@@ -136,7 +138,7 @@ impl Tracker {
         let limit = self.config.max_address_peers;
         if self
             .networks
-            .get(&network(ip))
+            .get(&host_of(ip))
             .is_some_and(|&peers| peers >= limit)
         {
             return Err(Refusal::TooManyPeersAtAddress);
@@ -153,7 +155,7 @@ impl Tracker {
         let slot = self
             .swarm_with_room(info_hash)?
             .add_tcp(&hasher, peer, seeding);
-        *self.networks.entry(network(ip)).or_default() += 1;
+        *self.networks.entry(host_of(ip)).or_default() += 1;
         Ok(slot)
     }
 
@@ -167,7 +169,7 @@ impl Tracker {
         let peer = swarm.remove_tcp(&self.hasher, ip, slot);
         self.expiries.remove(&peer.expiry);
         self.drop_if_empty(info_hash);
-        if let Entry::Occupied(mut peers) = self.networks.entry(network(ip)) {
+        if let Entry::Occupied(mut peers) = self.networks.entry(host_of(ip)) {
             *peers.get_mut() -= 1;
             if *peers.get() == 0 {
                 peers.remove();
@@ -249,12 +251,4 @@ fn reachable(peer: &TcpPeer, asker: Asker) -> Option<SocketAddr> {
     }
     // Behind a proxy on this host the tracker does not know how it is reached.
     (!asker.local.is_loopback()).then(|| SocketAddr::new(asker.local, peer.port))
-}
-
-/// What one host can announce from: its IPv4 address, or the /64 whose addresses are all its own.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-    }
 }

@@ -2,7 +2,7 @@
 //! peers are served stands in `web.rs`, how TCP peers are in `tcp.rs`.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use brackish_wire::{InfoHash, PeerId};
 
 use crate::config::TrackerConfig;
 use crate::output::{Output, SocketId, Stats};
-use crate::pool::Slot;
+use crate::pool::{Pool, Slot};
 use crate::socket::Socket;
 use crate::swarm::Swarm;
 
@@ -35,9 +35,11 @@ pub struct Tracker {
     /// The TCP peers in the order in which they expire. The number tells apart those of one moment.
     pub(crate) expiries: BTreeMap<(Duration, u64), (InfoHash, PeerId, IpAddr)>,
     pub(crate) expiry_number: u64,
-    /// TCP peers by the network they announced from, see [`network`].
+    /// TCP peers by the network they announced from, see [`host_of`](crate::network::host_of).
     pub(crate) networks: HashMap<IpAddr, usize, RandomState>,
     pub(crate) web_peers: usize,
+    /// The only swarms that are served; `None`: all.
+    allowed: Option<HashSet<InfoHash>>,
     pub(crate) outputs: VecDeque<Output>,
     /// Kept between calls for its memory alone.
     pub(crate) chosen: Vec<Slot>,
@@ -76,6 +78,9 @@ pub enum Refusal {
     /// [`TrackerConfig::max_swarm_peers`].
     #[error("the tracker is full")]
     Full,
+    /// [`Tracker::set_allowed`].
+    #[error("this tracker does not serve this torrent")]
+    NotAllowed,
     /// Only named swarms are scraped.
     #[error("a scrape must name its info-hashes")]
     FullScrape,
@@ -101,10 +106,56 @@ impl Tracker {
             expiry_number: 0,
             networks: HashMap::with_hasher(hasher.clone()),
             web_peers: 0,
+            allowed: None,
             hasher,
             outputs: VecDeque::new(),
             chosen: Vec::new(),
             counters: Stats::default(),
+        }
+    }
+
+    /// Serves these swarms alone from now on, or with `None` all. The others end: their peers are
+    /// forgotten, and refused when they announce again.
+    pub fn set_allowed(&mut self, allowed: Option<HashSet<InfoHash>>) {
+        self.allowed = allowed;
+        let ended: Vec<InfoHash> = self
+            .swarms
+            .keys()
+            .copied()
+            .filter(|&info_hash| self.check_allowed(info_hash).is_err())
+            .collect();
+        for info_hash in ended {
+            self.end_swarm(info_hash);
+        }
+    }
+
+    pub(crate) fn check_allowed(&self, info_hash: InfoHash) -> Result<(), Refusal> {
+        match &self.allowed {
+            Some(allowed) if !allowed.contains(&info_hash) => Err(Refusal::NotAllowed),
+            _ => Ok(()),
+        }
+    }
+
+    fn end_swarm(&mut self, info_hash: InfoHash) {
+        let Some(swarm) = self.swarms.get(&info_hash) else {
+            return;
+        };
+        let tcp: Vec<(PeerId, IpAddr)> = [&swarm.tcp_v4, &swarm.tcp_v6]
+            .into_iter()
+            .flat_map(Pool::iter)
+            .map(|peer| (peer.id, peer.ip))
+            .collect();
+        let web: Vec<(PeerId, SocketId)> = swarm
+            .web
+            .iter()
+            .map(|peer| (peer.id, peer.socket))
+            .collect();
+        for (peer_id, ip) in tcp {
+            self.remove_tcp_peer(info_hash, peer_id, ip);
+        }
+        for (peer_id, socket) in web {
+            // The socket's own peer, so this is never refused.
+            let _ = self.stop(socket, info_hash, peer_id);
         }
     }
 

@@ -119,6 +119,7 @@ impl Tracker {
             info_hash, peer_id, ..
         } = announce;
         self.allow(socket, now)?;
+        self.check_allowed(info_hash)?;
         if announce.event == Event::Stopped {
             self.stop(socket, info_hash, peer_id)?;
             self.reply(socket, info_hash);
@@ -179,7 +180,7 @@ impl Tracker {
 
     /// Takes the socket's peer out of a swarm. Saying so twice is no fault; saying it for the peer
     /// of another socket is.
-    fn stop(
+    pub(crate) fn stop(
         &mut self,
         socket: SocketId,
         info_hash: InfoHash,

@@ -5,31 +5,42 @@
 //! Each connection is one task. All share the one [`Tracker`](crate::Tracker) behind a mutex, which is held for the
 //! few microseconds of one message's table work; its JSON is read before.
 
+mod access;
+mod budget;
 mod connections;
+mod framing;
 mod http;
+mod inlet;
 mod outbox;
+mod proxies;
+mod rates;
 mod shared;
 mod stream;
 mod tls;
 mod websocket;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use brackish_wire::InfoHash;
 use bytes::Bytes;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::TrackerConfig;
+use crate::{Rate, TrackerConfig};
+use outbox::lock;
 use shared::Shared;
 use stream::Stream;
 
+pub use access::{Hosts, OnRefused, Origins, Refused};
 pub use shared::ServerStats;
 pub use tls::{Tls, TlsError};
 
@@ -43,7 +54,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers the requests that are not the tracker's. It is given the head of a GET or HEAD request
-/// with a [`ConnectionInfo`] among its extensions, and must not block.
+/// with a [`ConnectionInfo`] among its extensions, and must not block. The request's `Host` is the
+/// name that [`Hosts`] were asked about, if there is one.
 pub type Fallback = Arc<dyn Fn(::http::Request<()>) -> ::http::Response<Bytes> + Send + Sync>;
 
 /// What the server is to do.
@@ -51,17 +63,31 @@ pub type Fallback = Arc<dyn Fn(::http::Request<()>) -> ::http::Response<Bytes> +
 pub struct ServerConfig {
     /// The machine's own limits.
     pub tracker: TrackerConfig,
-    /// Connections in all; one more is closed at once.
+    /// Connections in all. For one more another is ended: one of the host (IPv4 address or IPv6
+    /// /64) that has the most, or one that has been silent; if there is none, the new one is closed.
     pub max_connections: usize,
-    /// Connections from one address: high, for thousands can stand behind one carrier's address.
-    pub max_connections_per_address: usize,
-    /// The addresses of reverse proxies whose `X-Forwarded-For` is believed. Their connections do
-    /// not count against the limit for one address.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// HTTP requests from one host (IPv4 address or IPv6 /64), WebSocket handshakes included.
+    /// Loopback has no bound.
+    pub http_rate: Rate,
+    /// The networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Host` are believed.
+    /// Their connections count as those of the clients that they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The names under which all is answered that is no announce or scrape.
+    pub hosts: Hosts,
+    /// The pages that may announce and scrape.
+    pub origins: Origins,
+    /// Is told whenever `hosts` or `origins` keep a request from being answered.
+    pub on_refused: Option<OnRefused>,
     /// Serve `wss:` and `https:` instead of `ws:` and `http:`.
     pub tls: Option<Tls>,
     /// How long a client has for the head of a request, the wait since the one before included.
     pub head_within: Duration,
+    /// How long a WebSocket message may take from its first byte to its last.
+    pub message_within: Duration,
+    /// Bytes of requests and messages that have begun and not ended, which all connections together
+    /// may hold. Beyond it the connections with more than an equal share are closed, so that it is
+    /// at most twice as much.
+    pub max_unfinished: usize,
     /// After how long a silence a WebSocket is pinged.
     pub ping_after: Duration,
     /// How soon it must then be heard.
@@ -73,10 +99,20 @@ impl Default for ServerConfig {
         Self {
             tracker: TrackerConfig::default(),
             max_connections: 50_000,
-            max_connections_per_address: 10_000,
+            // Many homes can stand behind one address, each with a client of many torrents.
+            http_rate: Rate {
+                per_second: 200,
+                burst: 2_000,
+            },
             trusted_proxies: Vec::new(),
+            hosts: Hosts::default(),
+            origins: Origins::default(),
+            on_refused: None,
             tls: None,
             head_within: Duration::from_secs(20),
+            message_within: Duration::from_secs(20),
+            // Two thousand announces of ordinary length.
+            max_unfinished: 32 << 20,
             ping_after: Duration::from_secs(30),
             pong_within: Duration::from_secs(20),
         }
@@ -110,7 +146,8 @@ pub enum ServerError {
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,
-    acceptor: Option<TlsAcceptor>,
+    /// `None` where connections are not encrypted.
+    acceptor: Arc<Mutex<Option<TlsAcceptor>>>,
 }
 
 /// Serves one listener until `shutdown` resolves and the connections have been closed.
@@ -134,8 +171,21 @@ impl Server {
         getrandom::fill(&mut seed).map_err(ServerError::Seed)?;
         Ok(Self {
             shared: Arc::new(Shared::new(config, fallback, seed)),
-            acceptor,
+            acceptor: Arc::new(Mutex::new(acceptor)),
         })
+    }
+
+    /// Encrypts the connections that come from now on with another certificate. Those that are open
+    /// keep theirs.
+    pub fn set_tls(&self, tls: &Tls) -> Result<(), TlsError> {
+        let acceptor = tls.acceptor()?;
+        *lock(&self.acceptor) = Some(acceptor);
+        Ok(())
+    }
+
+    /// Serves these swarms alone from now on, or with `None` all. Swarms that are not among them end.
+    pub fn set_allowed(&self, allowed: Option<HashSet<InfoHash>>) {
+        self.shared.set_allowed(allowed);
     }
 
     /// What the tracker holds and has done.
@@ -155,9 +205,12 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, remote)) => self.accept(&mut tasks, stream, remote, stopped.clone()),
                     // One client that gave up while it waited is nothing; anything else may be a
-                    // want of descriptors, which lasts until connections end.
+                    // want of descriptors, which lasts until a connection ends.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                    Err(_) => {
+                        self.shared.connections.make_room();
+                        sleep(ACCEPT_PAUSE).await;
+                    }
                 },
                 Some(_) = tasks.join_next() => {}
             }
@@ -179,22 +232,23 @@ impl Server {
         stopped: watch::Receiver<bool>,
     ) {
         let remote = canonical(remote);
-        let exempt = self.shared.config.trusted_proxies.contains(&remote.ip());
-        let Some(ticket) = self.shared.connections.enter(remote.ip(), exempt) else {
+        let Some(ticket) = self.shared.connections.enter(remote.ip()) else {
             return;
         };
         let Ok(local) = stream.local_addr() else {
             return;
         };
+        let acceptor = lock(&self.acceptor).clone();
         let info = ConnectionInfo {
             remote,
             local: canonical(local),
-            tls: self.acceptor.is_some(),
+            tls: acceptor.is_some(),
         };
         // Signalling is small messages that somebody waits for.
         let _ = stream.set_nodelay(true);
-        let (shared, acceptor) = (Arc::clone(&self.shared), self.acceptor.clone());
-        tasks.spawn(async move {
+        let shared = Arc::clone(&self.shared);
+        let id = ticket.id();
+        let task = tasks.spawn(async move {
             let stream = match acceptor {
                 None => Stream::Plain(stream),
                 Some(acceptor) => match timeout(TLS_TIMEOUT, acceptor.accept(stream)).await {
@@ -202,9 +256,9 @@ impl Server {
                     Ok(Err(_)) | Err(_) => return,
                 },
             };
-            http::serve(shared, stream, info, stopped).await;
-            drop(ticket);
+            http::serve(shared, stream, info, ticket, stopped).await;
         });
+        self.shared.connections.attach(id, task);
     }
 }
 

@@ -1,17 +1,21 @@
 //! What all connections share: the tracker machine behind its mutex, the outboxes of the sockets,
 //! and the clock that the machine goes by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use brackish_wire::InfoHash;
 use brackish_wire::tracker::http as codec;
 use brackish_wire::tracker::ws::ClientMessage;
 use tokio::time::sleep;
 
+use super::budget::Budget;
 use super::connections::Connections;
 use super::outbox::{Outbox, lock};
+use super::rates::Rates;
 use super::{Fallback, ServerConfig};
 use crate::{Asker, Output, Refusal, SocketId, Stats, Tracker};
 
@@ -29,6 +33,8 @@ pub(super) struct Shared {
     pub(super) config: ServerConfig,
     pub(super) fallback: Option<Fallback>,
     pub(super) connections: Arc<Connections>,
+    pub(super) budget: Arc<Budget>,
+    rates: Rates,
     origin: Instant,
     state: Mutex<State>,
     received: AtomicU64,
@@ -63,12 +69,14 @@ pub struct ServerStats {
 impl Shared {
     pub(super) fn new(config: ServerConfig, fallback: Option<Fallback>, seed: [u8; 32]) -> Self {
         let tracker = Tracker::new(config.tracker.clone(), seed);
-        let connections =
-            Connections::new(config.max_connections, config.max_connections_per_address);
+        let connections = Connections::new(config.max_connections);
+        let budget = Budget::new(config.max_unfinished);
         Self {
             config,
             fallback,
             connections: Arc::new(connections),
+            budget: Arc::new(budget),
+            rates: Rates::default(),
             origin: Instant::now(),
             state: Mutex::new(State {
                 tracker,
@@ -108,6 +116,18 @@ impl Shared {
 
     pub(super) fn count_sent(&self, messages: usize) {
         self.sent.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a request over HTTP; `false` if the client sends too many.
+    pub(super) fn allow_request(&self, client: IpAddr) -> bool {
+        let now = self.origin.elapsed();
+        self.rates.allow(client, self.config.http_rate, now)
+    }
+
+    pub(super) fn set_allowed(&self, allowed: Option<HashSet<InfoHash>>) {
+        let mut state = lock(&self.state);
+        state.tracker.set_allowed(allowed);
+        state.deliver();
     }
 
     /// Answers an announce over HTTP in bencoding, failures too.
@@ -194,6 +214,7 @@ pub(super) async fn expire(shared: Arc<Shared>) {
             state.deliver();
             state.tracker.poll_timeout()
         };
+        shared.rates.forget(now);
         let elapsed = measured_at.elapsed();
         if elapsed >= TICK {
             let messages = shared.messages();

@@ -10,15 +10,18 @@ use std::time::Duration;
 use brackish_wire::tracker::ws::MAX_SDP_LENGTH;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Shared;
+use super::connections::Ticket;
+use super::inlet::{Inlet, TooMuchUnfinished, WRITE_TIMEOUT};
 use super::outbox::{End, Outbox};
-use super::stream::Stream;
 use crate::SocketId;
 
 /// The longest message: one offer of the longest SDP with room for its JSON, or ten of the usual.
@@ -30,19 +33,22 @@ const READ_BUFFER: usize = 8 * 1024;
 /// Messages read in one go before what waits for the socket is written, and others have their turn.
 const READ_BATCH: usize = 16;
 
-/// How long a peer has to take what is written to it, and to answer a close frame.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// How long a socket that the server closes stays open for its peer to read the reason.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The longest reason in a close frame, in characters: a frame has room for 123 bytes.
+const MAX_REASON: usize = 100;
 
 struct Connection {
     shared: Arc<Shared>,
     id: SocketId,
     outbox: Arc<Outbox>,
-    socket: WebSocketStream<Stream>,
+    socket: WebSocketStream<Inlet>,
+    ticket: Ticket,
     /// When the peer was last heard.
     heard: Instant,
+    /// When a message must be complete that has begun and not ended.
+    complete_by: Option<Instant>,
     /// Whether a ping is under way since then.
     pinged: bool,
     /// Swapped with the outbox's own buffer, so that both are used again.
@@ -50,7 +56,7 @@ struct Connection {
 }
 
 /// Serves a connection whose upgrade has been accepted, until its end.
-pub(super) async fn serve(shared: Arc<Shared>, stream: Stream, read_already: Bytes) {
+pub(super) async fn serve(shared: Arc<Shared>, stream: Inlet, ticket: Ticket, read_already: Bytes) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
@@ -68,7 +74,9 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: Stream, read_already: Byt
         id,
         outbox,
         socket,
+        ticket,
         heard: Instant::now(),
+        complete_by: None,
         pinged: false,
         batch: Vec::new(),
     };
@@ -118,12 +126,23 @@ impl Connection {
         }
     }
 
-    fn poll_wake(&mut self, context: &mut Context<'_>, silence: Pin<&mut Sleep>) -> Poll<Wake> {
+    fn poll_wake(&mut self, context: &mut Context<'_>, mut silence: Pin<&mut Sleep>) -> Poll<Wake> {
         if self.outbox.poll_filled(context.waker()) {
             return Poll::Ready(Wake::Outbox);
         }
         if let Poll::Ready(message) = self.socket.poll_next_unpin(context) {
             return Poll::Ready(Wake::Message(message));
+        }
+        match (self.socket.get_ref().is_within_message(), self.complete_by) {
+            (true, None) => {
+                let by = Instant::now() + self.shared.config.message_within;
+                self.complete_by = Some(by);
+                if by < silence.deadline() {
+                    silence.as_mut().reset(by);
+                }
+            }
+            (false, Some(_)) => self.complete_by = None,
+            _ => {}
         }
         silence.poll(context).map(|()| Wake::Silence)
     }
@@ -132,19 +151,28 @@ impl Connection {
     async fn read_batch(&mut self, message: Option<Result<Message, Error>>) -> bool {
         self.outbox.awake();
         self.heard = Instant::now();
+        self.ticket.heard();
         self.pinged = false;
         let mut message = message;
         for left in (0..READ_BATCH).rev() {
             match message {
-                Some(Ok(Message::Text(text))) => self.shared.handle_text(self.id, &text),
+                Some(Ok(Message::Text(text))) => {
+                    self.complete_by = None;
+                    self.shared.handle_text(self.id, &text);
+                }
                 // Some clients send their JSON as binary; what is no UTF-8 counts as malformed.
                 Some(Ok(Message::Binary(bytes))) => {
+                    self.complete_by = None;
                     self.shared
                         .handle_text(self.id, std::str::from_utf8(&bytes).unwrap_or_default());
                 }
                 // Pings and close frames are answered when the socket is next polled or flushed.
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return false,
+                Some(Err(error)) => {
+                    self.fail(&error).await;
+                    return false;
+                }
+                None => return false,
             }
             if left == 0 {
                 break;
@@ -198,6 +226,7 @@ impl Connection {
         )
     }
 
+    /// Ends the socket with a close frame, and waits for the peer's.
     async fn close(&mut self, code: u16, reason: String) {
         let frame = CloseFrame {
             code: CloseCode::from(code),
@@ -210,10 +239,47 @@ impl Connection {
         }
     }
 
+    /// Ends the socket after what is no message, with a close frame that says why.
+    async fn fail(&mut self, error: &Error) {
+        let Some(code) = close_code(error) else {
+            return;
+        };
+        self.refuse(code, &error.to_string()).await;
+    }
+
+    /// Ends the socket within a message, of which nothing more is taken.
+    async fn refuse(&mut self, code: CloseCode, reason: &str) {
+        let reason = reason.chars().take(MAX_REASON).collect::<String>();
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        let closed = async {
+            if self.socket.close(Some(frame)).await.is_err() {
+                return;
+            }
+            // As above, but what comes is no frame any more.
+            let stream = self.socket.get_mut();
+            let _ = stream.shutdown().await;
+            let mut passed_over = [0; 1024];
+            while let Ok(1..) = stream.discard(&mut passed_over).await {}
+        };
+        let _ = timeout(CLOSE_TIMEOUT, closed).await;
+    }
+
     /// After a silence: pings, or gives the peer up; says when to look again.
     async fn ping(&mut self) -> Option<Instant> {
         let config = &self.shared.config;
         let now = Instant::now();
+        if let Some(by) = self.complete_by {
+            if now < by {
+                return Some(by);
+            }
+            let within = config.message_within.as_secs_f32();
+            let reason = format!("a message was not complete within {within} s");
+            self.refuse(CloseCode::Policy, &reason).await;
+            return None;
+        }
         if now < self.heard + config.ping_after {
             return Some(self.heard + config.ping_after);
         }
@@ -223,5 +289,23 @@ impl Connection {
         self.pinged = true;
         let pinged = timeout(WRITE_TIMEOUT, self.socket.send(Message::Ping(Bytes::new()))).await;
         matches!(pinged, Ok(Ok(()))).then(|| now + config.pong_within)
+    }
+}
+
+/// The code with which a socket is closed after an error, or `None` if nothing can be said any more.
+fn close_code(error: &Error) -> Option<CloseCode> {
+    match error {
+        // There is nobody left.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(_) => Some(CloseCode::Size),
+        Error::Io(error) => {
+            let inner = error.get_ref();
+            inner
+                .is_some_and(|inner| inner.is::<TooMuchUnfinished>())
+                .then_some(CloseCode::Again)
+        }
+        _ => None,
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod net;
+
 use std::time::Duration;
 
 use brackish_tracker::{Asker, CloseReason, Output, SocketId, Tracker, TrackerConfig};

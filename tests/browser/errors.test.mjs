@@ -46,7 +46,7 @@ proves(
 proves('a page without OPFS says that it keeps nothing once it is closed', async (scope) => {
   const node = await shared(scope);
   // An insecure context has none.
-  const app = await App.open(await chromium(scope, { names: ['brackish.test'] }), `http://brackish.test:${node.port}/`);
+  const app = await App.open(await chromium(scope, { names: ['brackish.lan'] }), `http://brackish.lan:${node.port}/`);
   await app.reaches('done');
   assert.match((await app.state()).notice, /keeps nothing/);
 });

@@ -53,7 +53,7 @@ proves('of two pages, the second gets part of its bytes from the first', async (
 
 proves('a page at a plain http name that is not localhost completes and saves', async (scope) => {
   const { path } = await realFile();
-  const node = await share(scope, path);
+  const node = await share(scope, path, { flags: ['--host', 'brackish.test'] });
   const browser = await chromium(scope, { names: ['brackish.test'] });
   const app = await App.open(browser, `http://brackish.test:${node.port}/`);
   assert.equal(await app.page.evaluate(() => window.isSecureContext), false);

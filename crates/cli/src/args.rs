@@ -7,6 +7,7 @@ use brackish_native::Version;
 use brackish_wire::{BLOCK_LENGTH, MAX_PIECE_LENGTH};
 use clap::{Args, Parser, Subcommand};
 
+use crate::access::{self, AccessArgs};
 use crate::addresses;
 use crate::selection::{self, Wanted};
 
@@ -71,6 +72,16 @@ pub struct ShareArgs {
     /// free port].
     #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen)]
     pub listen: Option<SocketAddr>,
+    /// Show the page under this name too, such as one that a proxy or a DNS server of yours gives this
+    /// machine; repeatable, '*' for every name.
+    ///
+    /// Addresses, names without a dot and names of local networks need no flag. All others are
+    /// refused, since any site can make its own name lead to this machine, and its pages would read
+    /// the link then.
+    #[arg(long = "host", value_name = "NAME", value_parser = access::parse_host)]
+    pub hosts: Vec<String>,
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Show each peer a few pieces at a time, and more once others have these from it: for the only
     /// copy and little upload (BEP 16).
     #[arg(long)]
@@ -205,7 +216,8 @@ pub struct VerifyArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     brackish tracker\n  \
-    brackish tracker --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem")]
+    brackish tracker --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem\n  \
+    brackish tracker --listen 127.0.0.1:8000 --trust-proxy --allow-list torrents.txt")]
 pub struct TrackerArgs {
     /// Where to listen [default: 0.0.0.0:8080, or the next free port].
     #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen)]
@@ -216,6 +228,16 @@ pub struct TrackerArgs {
     /// Private key in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Serve only the torrents in this file: an info-hash or magnet link in each line, # begins a
+    /// remark. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE")]
+    pub allow_list: Option<PathBuf>,
+    /// Most HTTP requests per second from one address (IPv6: /64), ten seconds' worth of them at
+    /// once; 0 for no limit.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub http_rate: u32,
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Print a line of JSON per event.
     #[arg(long)]
     pub json: bool,

@@ -81,6 +81,13 @@ pub enum Event<'a> {
         tcp_peers: usize,
         connections: usize,
     },
+    Refused {
+        message: String,
+    },
+    Reloaded {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     Stopped,
     Error {
         message: String,

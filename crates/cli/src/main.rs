@@ -4,9 +4,12 @@
 //! This crate is the person's side of the engine: the command line, what is printed, and the web
 //! app that `share` serves. Everything else is in `brackish-native` and `brackish-tracker`.
 
+mod access;
 mod addresses;
+mod allow_list;
 mod args;
 mod commands;
+mod descriptors;
 mod failure;
 mod format;
 mod json;

@@ -3,40 +3,14 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 
-use common::{Running, run, sample};
+use common::{Running, address_of, get, run, sample};
 use serde_json::Value;
-
-/// The status line and headers, and the body, of a GET.
-fn get(address: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
-    let mut stream = TcpStream::connect(address).expect("the server answers");
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"
-    )
-    .expect("sent");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("answered");
-    let end = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .expect("headers end");
-    (
-        String::from_utf8_lossy(&answer[..end]).to_lowercase(),
-        answer.split_off(end + 4),
-    )
-}
 
 fn share(folder: &Path, path: &str) -> (Running, Value, String) {
     let (running, ready) = Running::start(folder, &["share", path, "--listen", "127.0.0.1:0"]);
-    let url = ready["url"].as_str().expect("a url").to_owned();
-    let address = url
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .to_owned();
+    let address = address_of(&ready);
     (running, ready, address)
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Socket {
     pub(crate) announces: Bucket,
     pub(crate) answers: Bucket,
     pub(crate) malformed: u32,
+    /// May be in swarms that are not on the tracker's list.
+    pub(crate) trusted: bool,
     /// Told to close: what it still sends is ignored.
     pub(crate) closing: bool,
 }

@@ -60,7 +60,7 @@ impl Tracker {
             event,
             ..
         } = request;
-        self.check_allowed(info_hash)?;
+        self.check_allowed(info_hash, None)?;
         if port == 0 {
             return Err(Refusal::NoPort);
         }

@@ -114,26 +114,47 @@ impl Tracker {
         }
     }
 
-    /// Serves these swarms alone from now on, or with `None` all. The others end: their peers are
-    /// forgotten, and refused when they announce again.
+    /// Serves these swarms alone from now on, or with `None` all, besides those that a
+    /// [trusted](Self::trust) socket is in. The others end: their peers are forgotten, and refused
+    /// when they announce again.
     pub fn set_allowed(&mut self, allowed: Option<HashSet<InfoHash>>) {
         self.allowed = allowed;
         let ended: Vec<InfoHash> = self
             .swarms
             .keys()
             .copied()
-            .filter(|&info_hash| self.check_allowed(info_hash).is_err())
+            .filter(|info_hash| !self.is_listed(info_hash))
             .collect();
         for info_hash in ended {
             self.end_swarm(info_hash);
         }
     }
 
-    pub(crate) fn check_allowed(&self, info_hash: InfoHash) -> Result<(), Refusal> {
-        match &self.allowed {
-            Some(allowed) if !allowed.contains(&info_hash) => Err(Refusal::NotAllowed),
-            _ => Ok(()),
-        }
+    /// Lets a socket bring swarms of its choice, which others may join while they last.
+    pub fn trust(&mut self, socket: SocketId) {
+        self.sockets.entry(socket).or_default().trusted = true;
+    }
+
+    /// Whether a swarm is served, to this socket or, without one, to an HTTP client.
+    pub(crate) fn check_allowed(
+        &self,
+        info_hash: InfoHash,
+        socket: Option<SocketId>,
+    ) -> Result<(), Refusal> {
+        let trusted = |socket| {
+            let socket = self.sockets.get(&socket);
+            socket.is_some_and(|socket| socket.trusted)
+        };
+        // A swarm that is not listed was brought by a trusted socket.
+        let served = self.is_listed(&info_hash)
+            || self.swarms.contains_key(&info_hash)
+            || socket.is_some_and(trusted);
+        served.then_some(()).ok_or(Refusal::NotAllowed)
+    }
+
+    fn is_listed(&self, info_hash: &InfoHash) -> bool {
+        let allowed = self.allowed.as_ref();
+        allowed.is_none_or(|allowed| allowed.contains(info_hash))
     }
 
     fn end_swarm(&mut self, info_hash: InfoHash) {

@@ -119,7 +119,7 @@ impl Tracker {
             info_hash, peer_id, ..
         } = announce;
         self.allow(socket, now)?;
-        self.check_allowed(info_hash)?;
+        self.check_allowed(info_hash, Some(socket))?;
         if announce.event == Event::Stopped {
             self.stop(socket, info_hash, peer_id)?;
             self.reply(socket, info_hash);

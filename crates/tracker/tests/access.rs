@@ -15,6 +15,8 @@ use bytes::Bytes;
 use common::net::{Answer, Running, announce_path, ask, connect, get, hear, request, say, start};
 use common::{Announce, SWARM, failure, peer};
 use tokio::net::TcpStream;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// A server that is private to local names, and whatever it was told to refuse.
 async fn private(config: ServerConfig) -> (Running, Arc<Mutex<Vec<Refused>>>) {
@@ -205,6 +207,33 @@ async fn only_swarms_on_the_list_are_served_and_others_end_when_it_changes() {
     running.server.set_allowed(None);
     say(&mut web, Announce::of(peer(1)).to_json()).await;
     assert!(failure(&hear(&mut web).await).is_none());
+}
+
+#[tokio::test]
+async fn a_page_of_this_server_may_bring_a_swarm_that_others_then_join() {
+    let (running, _) = private(ServerConfig::default()).await;
+    running.server.set_allowed(Some(HashSet::new()));
+    for (host, origin, own) in [
+        ("rebound.evil.example", "http://rebound.evil.example", false),
+        ("nas.local", "http://evil.example", false),
+        ("nas.local", "http://nas.local", true),
+    ] {
+        let mut request = format!("ws://{}/announce", running.address)
+            .into_client_request()
+            .unwrap();
+        let headers = request.headers_mut();
+        headers.insert("host", host.parse().unwrap());
+        headers.insert("origin", origin.parse().unwrap());
+        let (mut page, _) = connect_async(request).await.unwrap();
+        let mut other = connect(running.address).await;
+        for (socket, id) in [(&mut page, 1), (&mut other, 2)] {
+            say(socket, Announce::of(peer(id)).to_json()).await;
+            let served = failure(&hear(socket).await).is_none();
+            assert_eq!(served, own, "{host}, {origin}, peer {id}");
+        }
+        let peers = if own { 2 } else { 0 };
+        assert_eq!(running.server.stats().tracker.web_peers, peers);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use brackish_native::{Event, Torrent, TorrentState, TorrentStats, TrackerStatus};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 
+use crate::access::Told;
 use crate::failure::Failure;
 use crate::format::printable;
 use crate::signals::Stop;
@@ -47,6 +49,8 @@ pub struct Follower<'a> {
     pub view: &'a mut LiveView,
     stop: &'a Stop,
     events: Receiver<Event>,
+    /// Requests that the page's server has refused.
+    refusals: Option<mpsc::Receiver<Told>>,
     /// The event that what is there has been looked at has come, or will not.
     checked: bool,
 }
@@ -59,7 +63,17 @@ impl<'a> Follower<'a> {
             view,
             stop,
             events: torrent.events(),
+            refusals: None,
             checked: false,
+        }
+    }
+
+    /// Shows refused requests too.
+    #[must_use]
+    pub fn with_refusals(self, refusals: mpsc::Receiver<Told>) -> Self {
+        Self {
+            refusals: Some(refusals),
+            ..self
         }
     }
 
@@ -109,12 +123,20 @@ impl<'a> Follower<'a> {
                         return Ok((Ended::Stopped, now));
                     }
                 },
+                Some(told) = next(&mut self.refusals) => self.view.refused(&told),
                 _ = ticks.tick() => {
                     self.view.figures(&now);
                     trackers.tick(self.torrent, &now, self.view).await?;
                 }
             }
         }
+    }
+}
+
+async fn next(refusals: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
+    match refusals {
+        Some(refusals) => refusals.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `brackish share`: one process with the page, the tracker, the `.torrent` and a seed in it.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use brackish_native::create::create;
 use brackish_native::{Add, CreateOptions, Existing, Node, Place, Source, StorageMap, Torrent};
 use brackish_tracker::server::{Server, ServerConfig};
+use brackish_wire::InfoHash;
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::Metainfo;
 use tokio::net::TcpListener;
@@ -14,8 +16,10 @@ use tokio::sync::oneshot;
 
 use super::follow::{Follower, Until};
 use super::peers;
+use crate::access;
 use crate::addresses;
 use crate::args::ShareArgs;
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::format::{bytes, count, printable};
 use crate::json::{self, Event, Ready};
@@ -44,11 +48,22 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
         args.peers.ice_servers.clone(),
     ));
     let stop = Stop::listen();
-    let web = Web::start(listener, &site)?;
+    let (on_refused, refused) = access::on_refused();
+    let config = ServerConfig {
+        hosts: access::hosts(&args.hosts),
+        origins: args.access.origins(),
+        trusted_proxies: args.access.proxies(),
+        on_refused: Some(on_refused),
+        max_connections: descriptors::connections_beside_peers(),
+        ..ServerConfig::default()
+    };
+    let served = access::info_hashes(&metainfo.info).collect();
+    let web = Web::start(listener, &site, config, served)?;
     let torrent = add(&node, &args, metainfo.clone(), map, listening, named_peers).await?;
     announce(mode, &metainfo, &site, &node);
     let mut view = LiveView::new(mode, &name);
-    let ended = serve(Follower::new(&torrent, &mut view, &stop)).await;
+    let follower = Follower::new(&torrent, &mut view, &stop).with_refusals(refused);
+    let ended = serve(follower).await;
     drop(view);
     // The node leaves its trackers, so its own is closed after it.
     node.shutdown().await;
@@ -200,12 +215,19 @@ struct Web {
 }
 
 impl Web {
-    fn start(listener: TcpListener, site: &Arc<Site>) -> Result<Self, Failure> {
+    /// The tracker serves nobody who does not name the torrent by one of the info-hashes `served`.
+    fn start(
+        listener: TcpListener,
+        site: &Arc<Site>,
+        config: ServerConfig,
+        served: HashSet<InfoHash>,
+    ) -> Result<Self, Failure> {
         let site = Arc::clone(site);
         let server = Server::new(
-            ServerConfig::default(),
+            config,
             Some(Arc::new(move |request| site.respond(&request))),
         )?;
+        server.set_allowed(Some(served));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let stopped = async {

@@ -4,15 +4,20 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use brackish_tracker::Rate;
 use brackish_tracker::server::{Server, ServerConfig, ServerStats, Tls};
+use tokio::sync::mpsc;
 
+use crate::access::{self, Told};
 use crate::addresses;
+use crate::allow_list;
 use crate::args::TrackerArgs;
+use crate::descriptors;
 use crate::failure::Failure;
-use crate::format::count;
+use crate::format::{count, printable};
 use crate::json::{self, Event, Ready};
 use crate::print;
-use crate::signals::Stop;
+use crate::signals::{Hangup, Reload, Stop};
 use crate::view::Mode;
 
 /// The time between two looks at the figures.
@@ -21,26 +26,34 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Serves until the person wants an end.
 pub async fn run(args: TrackerArgs) -> Result<ExitCode, Failure> {
     let mode = Mode::new(args.json);
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificates), Some(key)) => Some(Tls {
-            certificates: read(certificates)?,
-            key: read(key)?,
-        }),
-        _ => None,
-    };
+    let tls = tls(&args)?;
     let secure = if tls.is_some() { "s" } else { "" };
+    let (on_refused, mut refused) = access::on_refused();
     let server = Server::new(
         ServerConfig {
             tls,
+            origins: args.access.origins(),
+            trusted_proxies: args.access.proxies(),
+            on_refused: Some(on_refused),
+            http_rate: http_rate(args.http_rate),
+            max_connections: descriptors::connections_alone(),
             ..ServerConfig::default()
         },
         None,
     )?;
+    if let Some(path) = &args.allow_list {
+        server.set_allowed(Some(allow_list::read(path)?));
+    }
     let listener = addresses::listen(args.listen).await?;
     let listening = listener
         .local_addr()
         .map_err(|error| Failure::new("the listening address", error))?;
-    let stop = Stop::listen();
+    let has_files = args.tls_cert.is_some() || args.allow_list.is_some();
+    let stop = Stop::listen_but(match has_files {
+        true => Hangup::Reloads,
+        false => Hangup::Ends,
+    });
+    let mut reloads = has_files.then(Reload::listen);
     let hosts = addresses::hosts(listening);
     let trackers: Vec<String> = hosts
         .iter()
@@ -67,6 +80,8 @@ pub async fn run(args: TrackerArgs) -> Result<ExitCode, Failure> {
     tokio::select! {
         () = server.serve(listener, stop.requested()) => {}
         () = report(&server, mode) => {}
+        () = reload(&mut reloads, &server, &args, mode), if has_files => {}
+        () = tell(&mut refused, mode) => {}
     }
     if mode == Mode::Json {
         json::emit(&Event::Stopped);
@@ -105,6 +120,73 @@ async fn report(server: &Server, mode: Mode) {
             last = text;
         }
     }
+}
+
+/// Reads the certificate and the list again whenever SIGHUP asks for it. What cannot be used changes
+/// nothing.
+async fn reload(reloads: &mut Option<Reload>, server: &Server, args: &TrackerArgs, mode: Mode) {
+    while let Some(reload) = reloads {
+        reload.requested().await;
+        let failure = read_again(server, args)
+            .err()
+            .map(|failure| failure.to_string());
+        match (mode, failure) {
+            (Mode::Json, failure) => json::emit(&Event::Reloaded { failure }),
+            (_, None) => print::note("SIGHUP: certificate and list of torrents are read again"),
+            (_, Some(failure)) => print::note(format_args!(
+                "SIGHUP: nothing is changed, {}",
+                printable(&failure)
+            )),
+        }
+    }
+}
+
+fn read_again(server: &Server, args: &TrackerArgs) -> Result<(), Failure> {
+    let tls = tls(args)?;
+    let allowed = args.allow_list.as_deref().map(allow_list::read);
+    let allowed = allowed.transpose()?;
+    if let (Some(tls), Some(path)) = (tls, &args.tls_cert) {
+        server
+            .set_tls(&tls)
+            .map_err(|error| Failure::new(path.display(), error))?;
+    }
+    if allowed.is_some() {
+        server.set_allowed(allowed);
+    }
+    Ok(())
+}
+
+/// Shows refused requests.
+async fn tell(refused: &mut mpsc::Receiver<Told>, mode: Mode) {
+    while let Some(told) = refused.recv().await {
+        match mode {
+            Mode::Json => json::emit(&Event::Refused {
+                message: told.to_string(),
+            }),
+            _ => print::note(printable(&told.to_string())),
+        }
+    }
+    std::future::pending().await
+}
+
+fn http_rate(per_second: u32) -> Rate {
+    match per_second {
+        0 => Rate::UNLIMITED,
+        _ => Rate {
+            per_second,
+            burst: per_second.saturating_mul(10),
+        },
+    }
+}
+
+fn tls(args: &TrackerArgs) -> Result<Option<Tls>, Failure> {
+    let (Some(certificates), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    Ok(Some(Tls {
+        certificates: read(certificates)?,
+        key: read(key)?,
+    }))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

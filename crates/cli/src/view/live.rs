@@ -6,6 +6,7 @@ use brackish_native::{Event as NodeEvent, TorrentState, TorrentStats, Via};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Mode, sentence};
+use crate::access::Told;
 use crate::format::{bytes, printable};
 use crate::json::{self, Event, Figures, Peer, PeerAction};
 use crate::print;
@@ -103,6 +104,16 @@ impl LiveView {
                 self.note(&format!("web seed {url}: {reason}{what}"));
             }
             _ => {}
+        }
+    }
+
+    /// Tells of a request that the page's server has refused.
+    pub fn refused(&self, told: &Told) {
+        match self.mode {
+            Mode::Json => json::emit(&Event::Refused {
+                message: told.to_string(),
+            }),
+            Mode::Terminal | Mode::Lines => self.note(&printable(&told.to_string())),
         }
     }
 

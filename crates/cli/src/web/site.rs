@@ -89,10 +89,15 @@ impl Site {
     pub fn respond(&self, request: &Request<()>) -> Response<Bytes> {
         let mut response = self.route(request);
         let headers = response.headers_mut();
-        let fixed: [(HeaderName, &'static str); 4] = [
+        let fixed: [(HeaderName, &'static str); 5] = [
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (REFERRER_POLICY, "no-referrer"),
             (X_FRAME_OPTIONS, "DENY"),
+            // No page of another site may so much as embed what is here.
+            (
+                HeaderName::from_static("cross-origin-resource-policy"),
+                "same-origin",
+            ),
             (
                 HeaderName::from_static("cross-origin-opener-policy"),
                 "same-origin",
@@ -100,7 +105,7 @@ impl Site {
         ];
         for (name, value) in fixed {
             // Over plain http a browser only complains of this one.
-            if name.as_str().starts_with("cross-origin") && !self.is_trustworthy(request) {
+            if name == "cross-origin-opener-policy" && !self.is_trustworthy(request) {
                 continue;
             }
             headers.insert(name, HeaderValue::from_static(value));

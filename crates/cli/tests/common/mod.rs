@@ -3,7 +3,8 @@
 // Each test file is its own program and uses its own part of this.
 #![allow(dead_code)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -80,8 +81,14 @@ pub struct Running {
 impl Running {
     /// Starts it and waits for its `ready` event, which comes back too.
     pub fn start(folder: &Path, args: &[&str]) -> (Self, Value) {
-        let mut child = brackish(folder, args)
-            .arg("--json")
+        let mut command = brackish(folder, args);
+        command.arg("--json");
+        Self::start_as(command)
+    }
+
+    /// Starts a command that is, or becomes, the binary with `--json`.
+    pub fn start_as(mut command: Command) -> (Self, Value) {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -106,17 +113,24 @@ impl Running {
         }
     }
 
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let mut kill = Command::new("kill");
+        let sent = kill.args([&format!("-{name}"), &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for its end; its exit code, if no signal has ended it.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.child.wait().expect("the process ends").code()
+    }
+
     /// Asks it to end, which it must do well. Where no signal can ask, it is only ended.
     pub fn end(mut self) {
         if cfg!(unix) {
-            let id = self.child.id().to_string();
-            let sent = Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .expect("kill runs");
-            assert!(sent.success());
-            let status = self.child.wait().expect("the process ends");
-            assert_eq!(status.code(), Some(0));
+            self.signal("TERM");
+            assert_eq!(self.ended(), Some(0));
         }
     }
 }
@@ -127,6 +141,30 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The status line and headers in lower case, and the body, of a GET on a connection of its own.
+pub fn get(address: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("answered");
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("headers end");
+    (
+        String::from_utf8_lossy(&answer[..end]).to_lowercase(),
+        answer.split_off(end + 4),
+    )
+}
+
+/// The host and port of a `ready` event's link.
+pub fn address_of(ready: &Value) -> String {
+    let url = ready["url"].as_str().expect("a url");
+    let (_, rest) = url.split_once("://").expect("a scheme");
+    rest.trim_end_matches('/').to_owned()
 }
 
 /// Bytes that look like no others, the same each time.

@@ -166,18 +166,23 @@ impl Target {
             return Ok(None);
         };
         let origin = header.to_str().unwrap_or_default();
-        let own = self.authority.as_deref().is_some_and(|authority| {
-            let of_origin = origin.split_once("://").map(|(_, rest)| rest);
-            of_origin.is_some_and(|of_origin| of_origin.eq_ignore_ascii_case(authority))
-                && (self.forwarded || hosts.accept(authority))
-        });
-        if own || origins.accept(origin) {
+        if origins.accept(origin) || self.is_of_own_page(hosts, headers) {
             Ok(Some(header.clone()))
         } else {
             Err(Refused::Origin(
                 origin.chars().take(MAX_AUTHORITY).collect(),
             ))
         }
+    }
+
+    /// Whether the request comes from a page of this server under one of its names.
+    pub(super) fn is_of_own_page(&self, hosts: &Hosts, headers: &HeaderMap) -> bool {
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.and_then(|origin| Some(origin.split_once("://")?.1));
+        let (Some(origin), Some(authority)) = (origin, &self.authority) else {
+            return false;
+        };
+        origin.eq_ignore_ascii_case(authority) && (self.forwarded || hosts.accept(authority))
     }
 }
 

@@ -44,6 +44,11 @@ const KEY_LENGTH: usize = 24;
 /// What is said to a client that asks too often.
 const TOO_FAST: &str = "too many requests: slow down";
 
+/// Marks the answer after which a connection carries a WebSocket: whether that is of a page of this
+/// server's own.
+#[derive(Clone, Copy, Debug)]
+struct OfOwnPage(bool);
+
 /// Serves one connection: requests until it ends, or a WebSocket.
 pub(super) async fn serve(
     shared: Arc<Shared>,
@@ -52,15 +57,16 @@ pub(super) async fn serve(
     ticket: Ticket,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let upgraded = AtomicBool::new(false);
+    let (upgraded, of_own_page) = (AtomicBool::new(false), AtomicBool::new(false));
     let whole = Arc::new(AtomicUsize::new(0));
     let inlet = Inlet::of_requests(stream, shared.budget.share(), Arc::clone(&whole));
     let service = service_fn(|request: Request<Incoming>| {
         whole.fetch_add(1, Ordering::Relaxed);
         ticket.heard();
         let response = respond(&shared, info, &ticket, request.into_parts().0);
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if let Some(OfOwnPage(own)) = response.extensions().get() {
             upgraded.store(true, Ordering::Relaxed);
+            of_own_page.store(*own, Ordering::Relaxed);
         }
         ready(Ok::<_, Infallible>(response.map(Full::new)))
     });
@@ -86,7 +92,8 @@ pub(super) async fn serve(
     let http1::Parts { io, read_buf, .. } = connection.into_parts();
     let mut inlet = io.into_inner();
     if upgraded.into_inner() {
-        websocket::serve(shared, inlet.into_messages(&read_buf), ticket, read_buf).await;
+        let inlet = inlet.into_messages(&read_buf);
+        websocket::serve(shared, inlet, ticket, read_buf, of_own_page.into_inner()).await;
     } else {
         let _ = timeout(SHUTDOWN_TIMEOUT, inlet.shutdown()).await;
     }
@@ -131,7 +138,10 @@ fn of_tracker(shared: &Shared, target: &Target, asker: Asker, head: &Parts) -> R
     };
     let query = head.uri.query().unwrap_or_default();
     let mut response = match head.uri.path() {
-        _ if wants_websocket(&head.headers) => upgrade(head),
+        _ if wants_websocket(&head.headers) => {
+            let own = target.is_of_own_page(&config.hosts, &head.headers);
+            upgrade(head, OfOwnPage(own))
+        }
         _ if !is_read(&head.method) => method_not_allowed(),
         "/announce" => bencoded(shared.handle_announce(query, asker)),
         _ => bencoded(shared.handle_scrape(query)),
@@ -224,7 +234,7 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 }
 
 /// The server's half of the opening handshake (RFC 6455, section 4.2).
-fn upgrade(head: &Parts) -> Response<Bytes> {
+fn upgrade(head: &Parts, page: OfOwnPage) -> Response<Bytes> {
     if head
         .headers
         .get(header::SEC_WEBSOCKET_VERSION)
@@ -248,6 +258,7 @@ fn upgrade(head: &Parts) -> Response<Bytes> {
     };
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.extensions_mut().insert(page);
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));

@@ -184,6 +184,7 @@ impl Server {
     }
 
     /// Serves these swarms alone from now on, or with `None` all. Swarms that are not among them end.
+    /// Pages of this server's own, under one of [`Hosts`], may bring others.
     pub fn set_allowed(&self, allowed: Option<HashSet<InfoHash>>) {
         self.shared.set_allowed(allowed);
     }

@@ -89,12 +89,16 @@ impl Shared {
         }
     }
 
-    pub(super) fn open_socket(&self) -> (SocketId, Arc<Outbox>) {
+    /// A new socket, which belongs to a page of this server's own or not.
+    pub(super) fn open_socket(&self, of_own_page: bool) -> (SocketId, Arc<Outbox>) {
         let mut state = lock(&self.state);
         state.last_socket += 1;
         let id = SocketId(state.last_socket);
         let outbox = Arc::new(Outbox::default());
         state.outboxes.insert(id, Arc::clone(&outbox));
+        if of_own_page {
+            state.tracker.trust(id);
+        }
         (id, outbox)
     }
 

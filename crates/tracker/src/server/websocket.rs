@@ -55,8 +55,15 @@ struct Connection {
     batch: Vec<String>,
 }
 
-/// Serves a connection whose upgrade has been accepted, until its end.
-pub(super) async fn serve(shared: Arc<Shared>, stream: Inlet, ticket: Ticket, read_already: Bytes) {
+/// Serves a connection whose upgrade has been accepted, until its end. A page of this server's own
+/// may bring swarms that are not on its list.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    stream: Inlet,
+    ticket: Ticket,
+    read_already: Bytes,
+    of_own_page: bool,
+) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
@@ -68,7 +75,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: Inlet, ticket: Ticket, re
         Some(config),
     )
     .await;
-    let (id, outbox) = shared.open_socket();
+    let (id, outbox) = shared.open_socket(of_own_page);
     let connection = Connection {
         shared: Arc::clone(&shared),
         id,

@@ -100,8 +100,8 @@ mod tests {
     fn frame(first: u8, payload: usize) -> Vec<u8> {
         let mut frame = vec![first];
         match payload {
-            ..126 => frame.push(MASKED | payload as u8),
-            ..0x1_0000 => {
+            0..126 => frame.push(MASKED | payload as u8),
+            126..0x1_0000 => {
                 frame.push(MASKED | 126);
                 frame.extend((payload as u16).to_be_bytes());
             }

@@ -38,6 +38,9 @@ pub enum Select {
     /// The files with these places in the torrent's list, as in a magnet link (BEP 53). Places that
     /// no file has are left out.
     Files(Vec<RangeInclusive<u32>>),
+    /// Stretches of bytes, each with its priority, as [`Session::stretches`](crate::Session::stretches) gave them in an
+    /// earlier session. What none of them names is wanted as usual; what lies beyond the torrent's end is left out.
+    Stretches(Vec<(Range<u64>, Priority)>),
 }
 
 /// Why a choice cannot be made.
@@ -103,6 +106,16 @@ impl Selection {
             Select::Everything => return selection,
             Select::Nothing => &[][..],
             Select::Files(files) => files,
+            Select::Stretches(stretches) => {
+                for (range, priority) in stretches.iter().take(MAX_STRETCHES) {
+                    let range = range.start..range.end.min(selection.total);
+                    if !range.is_empty() {
+                        selection.splice(range, *priority);
+                    }
+                }
+                selection.settle(info, &[]);
+                return selection;
+            }
         };
         selection.stretches = vec![(0, Priority::Skip)];
         for (index, file) in info.files().iter().enumerate() {
@@ -190,6 +203,16 @@ impl Selection {
         self.stretches.splice(first..after, new);
     }
 
+    /// The stretches of unlike priority, which follow each other from the torrent's beginning to its end.
+    pub fn stretches(&self) -> Vec<(Range<u64>, Priority)> {
+        let ends = self.stretches.iter().skip(1).map(|(at, _)| *at);
+        let ends = ends.chain([self.total]);
+        let stretches = self.stretches.iter().zip(ends);
+        stretches
+            .map(|((start, priority), end)| (*start..end, *priority))
+            .collect()
+    }
+
     /// Works out the priorities of the pieces. What is in `reading` is wanted whatever was chosen.
     pub fn settle(&mut self, info: &Info, reading: &[Range<u64>]) {
         let lengths = info.lengths();
@@ -198,10 +221,7 @@ impl Selection {
             return;
         }
         self.pieces = vec![Priority::Skip; lengths.piece_count() as usize];
-        let ends = self.stretches.iter().skip(1).map(|(at, _)| *at);
-        let ends: Vec<u64> = ends.chain([self.total]).collect();
-        let stretches = self.stretches.iter().zip(ends);
-        let chosen = stretches.map(|((start, priority), end)| (*start..end, *priority));
+        let chosen = self.stretches().into_iter();
         let read = reading.iter().cloned().map(|range| (range, Priority::Low));
         for (range, priority) in chosen.chain(read) {
             for piece in touched(&lengths, &range) {
@@ -345,6 +365,23 @@ mod tests {
         let selection = Selection::begin(&info, &Select::Files(vec![1..=1, 3..=900]));
         let wanted: Vec<bool> = (0..3).map(|piece| selection.wants(piece)).collect();
         assert_eq!(wanted, [false, true, true]);
+    }
+
+    #[test]
+    fn what_was_chosen_in_one_session_is_chosen_in_the_next() {
+        let info = info(&[PIECE.into(), 20_000, PIECE.into()]);
+        let total = info.lengths().total();
+        let mut selection = Selection::new(total);
+        selection.set_file(&info, 1, Priority::Skip).unwrap();
+        selection.set(5..total - 7, Priority::High).unwrap();
+        selection.set(9..11, Priority::Low).unwrap();
+        let mut kept = selection.stretches();
+        // What lies beyond the end is left out.
+        kept.push((total..total + 5, Priority::Skip));
+        let again = Selection::begin(&info, &Select::Stretches(kept));
+        assert_eq!(again.stretches, selection.stretches);
+        selection.settle(&info, &[]);
+        assert_eq!(again.pieces, selection.pieces);
     }
 
     #[test]

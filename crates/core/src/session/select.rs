@@ -66,6 +66,13 @@ impl Session {
         Some(content.selection.piece(piece))
     }
 
+    /// What is wanted: stretches of unlike priority, which follow each other from the torrent's beginning to its end.
+    /// `None` before the metadata. A later session takes them as [`Select::Stretches`](crate::Select::Stretches).
+    pub fn stretches(&self, torrent: TorrentId) -> Option<Vec<(Range<u64>, Priority)>> {
+        let content = self.torrents.get(&torrent)?.content.as_ref()?;
+        Some(content.selection.stretches())
+    }
+
     pub(super) fn content_to_select(
         &mut self,
         torrent: TorrentId,

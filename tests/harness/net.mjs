@@ -1,5 +1,6 @@
 // Ports and plain HTTP: everything listens on loopback.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -40,12 +41,36 @@ export async function silentPort(scope) {
   return server.address().port;
 }
 
+/** A tracker that takes WebSockets, and answers nothing, or always with the same text. Resolves to its URL. */
+export async function muteTracker(scope, says) {
+  const server = createServer();
+  const sockets = new Set();
+  server.on('upgrade', (request, socket) => {
+    sockets.add(socket.on('error', () => {}));
+    const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const accept = createHash('sha1').update(key).digest('base64');
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    // A text frame of fewer than 126 bytes (RFC 6455).
+    if (says) socket.write(Buffer.concat([Buffer.from([0x81, says.length]), Buffer.from(says)]));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  scope.defer(() => {
+    sockets.forEach((socket) => socket.destroy());
+    server.close();
+  });
+  return `ws://127.0.0.1:${server.address().port}/announce`;
+}
+
 /**
  * Serves folders and generated bodies on loopback. `routes` maps a path to its body (a Buffer or a string), or a path
- * that ends in a slash to `{ folder }`; the longest path that fits wins.
+ * that ends in a slash to `{ folder }`; the longest path that fits wins. Every answer has these headers.
  */
-export async function serve(scope, routes) {
+export async function serve(scope, routes, { headers = {} } = {}) {
   const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
     void answer(routes, path, response).catch((error) => response.destroy(error));
   });

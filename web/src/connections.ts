@@ -4,6 +4,7 @@
  * where the browser cannot hand them over, payload is relayed, without being copied.
  */
 
+import { BrackishError } from './error.js';
 import type { Command, Message } from './protocol.js';
 
 /**
@@ -25,14 +26,17 @@ export class Connections {
   readonly #peers = new Map<number, RTCPeerConnection>();
   readonly #configuration: RTCConfiguration;
   readonly #send: (command: Command, transfer?: Transferable[]) => void;
+  readonly #warn: (warning: BrackishError) => void;
   #transferable = true;
 
   constructor(
     iceServers: RTCIceServer[],
     send: (command: Command, transfer?: Transferable[]) => void,
+    warn: (warning: BrackishError) => void,
   ) {
     this.#configuration = { iceServers };
     this.#send = send;
+    this.#warn = warn;
   }
 
   /** Does what the Worker says. */
@@ -46,7 +50,7 @@ export class Connections {
           : signal.type === 'applyAnswer'
             ? this.#peers.get(connection)?.setRemoteDescription({ type: 'answer', sdp: signal.answer })
             : this.#close(connection);
-    doing?.catch((error: unknown) => this.#lost(connection, String(error)));
+    doing?.catch((error: unknown) => this.#failed(connection, error));
   }
 
   /** Closes every connection. */
@@ -93,6 +97,13 @@ export class Connections {
     this.#peers.delete(connection);
   }
 
+  /** A connection could not be made or completed; there may be none to close. */
+  #failed(connection: number, error: unknown): void {
+    if (isPeerLimit(error)) this.#warn(peerLimit(error));
+    this.#close(connection);
+    this.#send({ type: 'closed', connection, reason: String(error) });
+  }
+
   #lost(connection: number, reason: string): void {
     if (!this.#peers.has(connection)) return;
     this.#close(connection);
@@ -113,6 +124,18 @@ export class Connections {
     relay(channel, port1);
     this.#send({ type: 'relay', connection, port: port2 }, [port2]);
   }
+}
+
+/** Whether a browser says that it makes no more peer connections: Chromium allows 500 for a page, closed ones of late too. */
+export function isPeerLimit(error: unknown): boolean {
+  return error instanceof DOMException && /so many/i.test(error.message);
+}
+
+/** The error for that. */
+export function peerLimit(cause: unknown): BrackishError {
+  const message =
+    'the browser makes no more peer connections for this page: close other pages or torrents, or lower `maxPeers`';
+  return new BrackishError('peer-limit', message, { cause });
 }
 
 /** Resolves once the local description has its candidates. */

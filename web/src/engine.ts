@@ -3,6 +3,9 @@
 import { BrackishError } from './error.js';
 import type { Calls, Command, Fault, Message } from './protocol.js';
 
+/** The Worker's script. */
+const WORKER = 'worker.js';
+
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -28,7 +31,7 @@ export class EngineWorker {
       this.#fail(
         said
           ? new BrackishError('internal', `the engine failed: ${said}`)
-          : new BrackishError('no-worker', 'the Worker cannot be loaded'),
+          : new BrackishError('no-worker', 'the Worker cannot be loaded; `workerUrl` says where worker.js is'),
       );
     };
     this.#worker.onmessageerror = () => {
@@ -101,17 +104,25 @@ function makeWorker(url: string | URL | undefined): Worker {
     throw new BrackishError('no-worker', 'this browser has no Workers or no WebAssembly');
   }
   try {
+    const script = url === undefined ? elsewhere(import.meta.url) : new URL(url, document.baseURI);
     // Written out so that bundlers see it.
-    if (url === undefined) return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-    const absolute = new URL(url, document.baseURI);
-    if (absolute.origin === location.origin || absolute.protocol === 'blob:') {
-      return new Worker(absolute, { type: 'module' });
-    }
+    if (script === undefined) return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    if (script.origin === location.origin || script.protocol === 'blob:') return new Worker(script, { type: 'module' });
     // A Worker's script must be of the page's origin; what that script imports need not be.
-    const script = new Blob([`import ${JSON.stringify(absolute.href)};`], { type: 'text/javascript' });
-    const local = URL.createObjectURL(script);
-    return new Worker(local, { type: 'module' });
+    const local = new Blob([`import ${JSON.stringify(script.href)};`], { type: 'text/javascript' });
+    return new Worker(URL.createObjectURL(local), { type: 'module' });
   } catch (error) {
     throw new BrackishError('no-worker', `the Worker cannot be started: ${String(error)}`, { cause: error });
   }
+}
+
+/** Where the Worker's script is when a Worker of the page's own cannot be started from beside this module. */
+function elsewhere(module: string): URL | undefined {
+  // Bundlers put something else here than an address.
+  if (!/^https?:/.test(module)) return undefined;
+  // In development, Vite bundles what a page imports into a folder of its own, and leaves the Worker where it was.
+  const [, modules] = /^(.*\/node_modules\/)\.vite\/deps[^/]*\//.exec(module) ?? [];
+  if (modules !== undefined) return new URL(`${modules}brackish/dist/${WORKER}`);
+  const beside = new URL(WORKER, module);
+  return beside.origin === location.origin ? undefined : beside;
 }

@@ -8,6 +8,8 @@ export type ErrorCode =
   | 'no-worker'
   /** `storage: 'opfs'` was asked for and the browser, or this kind of page, has none. */
   | 'no-storage'
+  /** An option or argument has a type or value that it cannot have. */
+  | 'bad-option'
   /** Not a torrent, not a magnet link, or one that breaks the rules. */
   | 'bad-torrent'
   /** A file or stretch of bytes that the torrent does not have, or whose metadata has not come. */
@@ -20,8 +22,12 @@ export type ErrorCode =
   | 'read'
   /** A URL cannot be loaded. */
   | 'network'
-  /** A tracker cannot be reached, or refuses. */
+  /** A tracker cannot be reached, does not answer, refuses, or is for other programs than pages. */
   | 'tracker'
+  /** The torrent has no tracker that a page can use: it finds no peers, and its link leads nobody here. */
+  | 'no-tracker'
+  /** The browser makes no more peer connections for this page. */
+  | 'peer-limit'
   /** A web seed cannot be used, or sent bad data. */
   | 'web-seed'
   /** Another tab of this site holds the torrent's stored data. */
@@ -46,5 +52,10 @@ export class BrackishError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+
+  /** Name, code and message: those of an `Error` are left out of JSON. */
+  toJSON(): { name: string; code: ErrorCode; message: string } {
+    return { name: this.name, code: this.code, message: this.message };
   }
 }

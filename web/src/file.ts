@@ -1,9 +1,10 @@
 /** One file of a torrent. */
 
+import { checkPosition } from './check.js';
 import { asBrackishError } from './engine.js';
 import { mimeType } from './mime.js';
 import type { TorrentOfClient } from './torrent.js';
-import type { Priority, StreamRange, TorrentFile } from './types.js';
+import type { Bytes, Priority, StreamRange, TorrentFile } from './types.js';
 
 /** Most bytes that a stream gives at once. */
 const CHUNK = 512 * 1024;
@@ -51,7 +52,7 @@ export class FileOfTorrent implements TorrentFile {
   }
 
   async blob(): Promise<Blob> {
-    for (const piece of this.#pieces()) await this.torrent.verifiedPiece(piece);
+    await this.#whole();
     try {
       const blob = await this.torrent.worker.call('blob', [this.torrent.key, this.index]);
       return blob.slice(0, blob.size, mimeType(this.name));
@@ -60,7 +61,9 @@ export class FileOfTorrent implements TorrentFile {
     }
   }
 
-  stream({ start = 0, end = this.length, onWait }: StreamRange = {}): ReadableStream<Uint8Array> {
+  stream({ start = 0, end = this.length, onWait }: StreamRange = {}): ReadableStream<Bytes> {
+    checkPosition('start', start);
+    checkPosition('end', end);
     const { torrent } = this;
     const stop = this.offset + Math.min(Math.max(end, 0), this.length);
     let position = this.offset + Math.max(start, 0);
@@ -71,7 +74,7 @@ export class FileOfTorrent implements TorrentFile {
       if (reader !== undefined) torrent.moveReader(reader);
       reader = undefined;
     };
-    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    const pull = async (controller: ReadableStreamDefaultController<Bytes>) => {
       if (position < stop) {
         reader ??= await torrent.openReader(position, stop, onWait);
         if (closed) return close();
@@ -88,7 +91,7 @@ export class FileOfTorrent implements TorrentFile {
         controller.close();
       }
     };
-    return new ReadableStream<Uint8Array>(
+    return new ReadableStream<Bytes>(
       {
         pull: (controller) =>
           pull(controller).catch((error: unknown) => {
@@ -102,6 +105,11 @@ export class FileOfTorrent implements TorrentFile {
     );
   }
 
+  toJSON(): Record<string, unknown> {
+    const { path, name, length, offset, progress, done } = this;
+    return { path, name, length, offset, progress, done };
+  }
+
   async save(): Promise<void> {
     const url = URL.createObjectURL(await this.blob());
     const link = document.createElement('a');
@@ -109,6 +117,29 @@ export class FileOfTorrent implements TorrentFile {
     link.download = this.name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), URL_LIFE);
+  }
+
+  /** Waits for every piece. What is not wanted, or is deselected meanwhile, is fetched for this as for a reader. */
+  async #whole(): Promise<void> {
+    if (this.done) return;
+    const { torrent, offset } = this;
+    const end = offset + this.length;
+    let reader: Promise<number> | undefined;
+    const fetch = async () => {
+      if (reader === undefined && (await torrent.isUnwanted(offset, end))) {
+        reader ??= torrent.openReader(offset, end);
+        await reader;
+      }
+    };
+    // What goes wrong here later on ends the wait for a piece too.
+    const stop = torrent.onSelection(() => void fetch().catch(() => {}));
+    try {
+      await fetch();
+      for (const piece of this.#pieces()) await torrent.verifiedPiece(piece);
+    } finally {
+      stop();
+      reader?.then((open) => torrent.moveReader(open)).catch(() => {});
+    }
   }
 
   *#pieces(): Generator<number> {

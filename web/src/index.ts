@@ -1,11 +1,13 @@
 /** BitTorrent for web pages. `createClient` is where everything begins. */
 
 import { startClient } from './client.js';
+import { asBrackishError } from './engine.js';
 import type { Client, ClientOptions } from './types.js';
 
 export { BrackishError, type ErrorCode } from './error.js';
 export type {
   AddOptions,
+  Bytes,
   Client,
   ClientEvents,
   ClientOptions,
@@ -26,8 +28,12 @@ export type {
 /**
  * Starts an engine in a Worker of its own.
  *
- * @throws BrackishError `no-webrtc`, `no-worker`, `no-storage`
+ * @throws BrackishError `bad-option`, `no-webrtc`, `no-worker`, `no-storage`, `peer-limit`
  */
-export function createClient(options: ClientOptions = {}): Promise<Client> {
-  return startClient(options);
+export async function createClient(options: ClientOptions = {}): Promise<Client> {
+  try {
+    return await startClient(options);
+  } catch (error) {
+    throw asBrackishError(error);
+  }
 }

@@ -1,7 +1,7 @@
 /** What the page and its Worker say to each other. */
 
 import type { ErrorCode } from './error.js';
-import type { PeerInfo, Storage, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
+import type { Bytes, PeerInfo, Storage, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
 
 /** From the page to the Worker. */
 export type Command =
@@ -35,12 +35,14 @@ export interface Calls {
     trackers: string[],
     webSeeds: string[],
   ) => Accepted;
+  supplyTorrentFile: (torrent: number, bytes: Uint8Array) => void;
+  isUnwanted: (torrent: number, begin: number, end: number) => boolean;
   remove: (torrent: number, deleteData: boolean) => void;
   selectFile: (torrent: number, file: number, wanted: number) => void;
   selectRange: (torrent: number, begin: number, end: number, wanted: number) => void;
   limit: (torrent: number | undefined, up: number | undefined, down: number | undefined) => void;
   openReader: (torrent: number, begin: number, end: number) => number;
-  read: (torrent: number, offset: number, length: number) => Uint8Array<ArrayBuffer>;
+  read: (torrent: number, offset: number, length: number) => Bytes;
   blob: (torrent: number, file: number) => Blob;
   shutDown: () => void;
 }
@@ -58,7 +60,7 @@ export interface Metadata {
   pieceLength: number;
   pieceCount: number;
   files: (number | string)[];
-  torrentFile: Uint8Array;
+  torrentFile: Bytes;
   magnet: string;
 }
 
@@ -83,9 +85,10 @@ export type TorrentNews =
   | { news: 'hashed'; fraction: number }
   | { news: 'metadata'; metadata: Metadata }
   | { news: 'stored'; medium: Storage | 'files' }
-  | { news: 'pieces'; pieces: Uint8Array }
+  | { news: 'pieces'; pieces: Bytes }
   | { news: 'piece'; piece: number }
   | { news: 'finished' }
+  | { news: 'restarted' }
   | { news: 'reader'; reader: number; what: 'began' | 'stalled' | 'resumed'; waited: number }
   /** With a fault: it cannot go on, which its state says too. */
   | { news: 'figures'; figures: Figures; fault?: Fault }
@@ -93,7 +96,8 @@ export type TorrentNews =
 
 /** From the Worker to the page. */
 export type Message =
-  | { type: 'started'; storage: Storage; peerId: string }
+  /** With why there is no file system, where one would have been used. */
+  | { type: 'started'; storage: Storage; peerId: string; unstored: string | undefined }
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; value: unknown }
   | { type: 'refused'; id: number; fault: Fault }

@@ -1,12 +1,14 @@
 /** One torrent as the page sees it: kept up to date by what the Worker tells. */
 
-import { Emitter } from './emitter.js';
+import { checkFunction, checkLimits, checkPosition, checkPriority } from './check.js';
+import { Emitter, callSafely } from './emitter.js';
 import { type EngineWorker, asBrackishError, faultError } from './engine.js';
 import { BrackishError } from './error.js';
 import { FileOfTorrent } from './file.js';
 import { clientName } from './peer.js';
 import type { Accepted, Calls, Figures, Metadata, TorrentNews } from './protocol.js';
 import type {
+  Bytes,
   Limits,
   PeerInfo,
   Priority,
@@ -19,9 +21,6 @@ import type {
   TrackerInfo,
   WebSeedInfo,
 } from './types.js';
-
-/** The priorities, each in the place of the Worker's number for it. */
-const PRIORITIES: Priority[] = ['skip', 'low', 'normal', 'high'];
 
 /** A promise and its ends. One that nobody waits for may be rejected without notice. */
 class Settled {
@@ -44,7 +43,7 @@ export class TorrentOfClient implements Torrent {
   files: TorrentFile[] = [];
   pieceCount = 0;
   pieceLength = 0;
-  pieces = new Uint8Array();
+  pieces: Bytes = new Uint8Array();
   state: TorrentState = 'metadata';
   verified = 0;
   wanted = 0;
@@ -60,13 +59,15 @@ export class TorrentOfClient implements Torrent {
   storage: Storage | 'files' = 'memory';
   error: BrackishError | null = null;
   magnet = '';
-  torrentFile: Uint8Array | null = null;
+  torrentFile: Bytes | null = null;
 
-  readonly #ready = new Settled();
-  readonly #completed = new Settled();
+  #ready = new Settled();
+  #completed = new Settled();
   readonly #emitter = new Emitter<TorrentEvents>();
   readonly #awaited = new Map<number, Settled>();
   readonly #readers = new Map<number, NonNullable<StreamRange['onWait']>>();
+  readonly #onSelection = new Set<() => void>();
+  #roomLookedAt = false;
   #opening = 0;
   #early: Extract<TorrentNews, { news: 'reader' }>[] = [];
   #ended: BrackishError | undefined;
@@ -102,14 +103,19 @@ export class TorrentOfClient implements Torrent {
   }
 
   async select(begin: number, end: number, priority: Priority = 'normal'): Promise<void> {
-    await this.ask('selectRange', [this.key, begin, end, PRIORITIES.indexOf(priority)]);
+    checkPosition('begin', begin);
+    checkPosition('end', end);
+    await this.ask('selectRange', [this.key, begin, end, checkPriority(priority)]);
+    this.#selected();
   }
 
   async selectFile(file: number, priority: Priority): Promise<void> {
-    await this.ask('selectFile', [this.key, file, PRIORITIES.indexOf(priority)]);
+    await this.ask('selectFile', [this.key, file, checkPriority(priority)]);
+    this.#selected();
   }
 
-  async limit({ up, down }: Limits): Promise<void> {
+  async limit(limits: Limits): Promise<void> {
+    const { up, down } = checkLimits(limits);
     await this.ask('limit', [this.key, up, down]);
   }
 
@@ -122,6 +128,33 @@ export class TorrentOfClient implements Torrent {
     } catch (error) {
       throw asBrackishError(error);
     }
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { infoHash, name, length, pieceCount, pieceLength, state, progress, wanted, checked, done } = this;
+    const { downloadRate, uploadRate, downloaded, uploaded, storage, magnet, error } = this;
+    const { files, peers, trackers, webSeeds } = this;
+    return {
+      ...{ infoHash, name, length, pieceCount, pieceLength, state, progress, wanted, checked, done },
+      ...{ downloadRate, uploadRate, downloaded, uploaded, storage, magnet, error },
+      ...{ files, peers, trackers, webSeeds },
+    };
+  }
+
+  /** Whether it was removed, or its client ended. */
+  get isOver(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Calls a function whenever another choice was made of what is wanted; the returned function ends that. */
+  onSelection(listener: () => void): () => void {
+    this.#onSelection.add(listener);
+    return () => void this.#onSelection.delete(listener);
+  }
+
+  /** Whether some of these bytes are not wanted. */
+  isUnwanted(begin: number, end: number): Promise<boolean> {
+    return this.ask('isUnwanted', [this.key, begin, end]);
   }
 
   /** What the Worker said when it accepted the torrent. */
@@ -137,7 +170,7 @@ export class TorrentOfClient implements Torrent {
   take(news: TorrentNews): void {
     switch (news.news) {
       case 'hashed':
-        this.onHashed(news.fraction);
+        callSafely(() => this.onHashed(news.fraction));
         break;
       case 'metadata':
         this.#takeMetadata(news.metadata);
@@ -155,8 +188,11 @@ export class TorrentOfClient implements Torrent {
         this.#completed.resolve();
         this.#emitter.emit('done', undefined);
         break;
+      case 'restarted':
+        this.#restart();
+        break;
       case 'reader':
-        this.#readers.get(news.reader)?.(news.what, news.waited);
+        callSafely(() => this.#readers.get(news.reader)?.(news.what, news.waited));
         if (this.#opening > 0) this.#early.push(news);
         break;
       case 'figures':
@@ -191,13 +227,14 @@ export class TorrentOfClient implements Torrent {
 
   /** Begins to read a stretch of the torrent; see `StreamRange` for what is told. */
   async openReader(begin: number, end: number, onWait?: StreamRange['onWait']): Promise<number> {
+    if (onWait !== undefined) checkFunction('onWait', onWait);
     this.#opening++;
     try {
       const reader = await this.ask('openReader', [this.key, begin, end]);
       if (onWait) {
         this.#readers.set(reader, onWait);
         // What is here already is told before the Worker's answer.
-        for (const news of this.#early) if (news.reader === reader) onWait(news.what, news.waited);
+        for (const { reader: told, what, waited } of this.#early) if (told === reader) callSafely(() => onWait(what, waited));
       }
       return reader;
     } finally {
@@ -221,8 +258,26 @@ export class TorrentOfClient implements Torrent {
     }
   }
 
+  /** It had failed, and begins anew. */
+  #restart(): void {
+    this.error = null;
+    this.#completed = new Settled();
+    if (this.pieceCount === 0) this.#ready = new Settled();
+  }
+
+  #selected(): void {
+    for (const listener of [...this.#onSelection]) listener();
+  }
+
   #takeMetadata(metadata: Metadata): void {
     const { files } = metadata;
+    if (this.pieceCount > 0) {
+      // It began anew: its files are the same, and it may have more trackers.
+      this.torrentFile = metadata.torrentFile;
+      this.magnet = metadata.magnet;
+      this.pieces = new Uint8Array(this.pieces.length);
+      return;
+    }
     this.name = metadata.name;
     this.length = metadata.length;
     this.pieceLength = metadata.pieceLength;
@@ -239,7 +294,7 @@ export class TorrentOfClient implements Torrent {
     this.#emitter.emit('metadata', undefined);
   }
 
-  #takePieces(pieces: Uint8Array): void {
+  #takePieces(pieces: Bytes): void {
     this.pieces = new Uint8Array(pieces);
     for (const piece of [...this.#awaited.keys()]) {
       if (this.has(piece)) this.#settlePiece(piece);
@@ -273,8 +328,21 @@ export class TorrentOfClient implements Torrent {
     if (failure) this.#emitter.emit('error', failure);
     if (state !== this.state) this.#emitter.emit('state', this.state);
     if (this.done) this.#completed.resolve();
+    if (this.state === 'downloading' && this.storage === 'opfs') void this.#lookForRoom();
     this.#emitter.emit('progress', this.progress);
     this.#emitter.emit('peers', this.peers);
+  }
+
+  /** Warns, before anything fails, of a torrent that the browser has no room for. */
+  async #lookForRoom(): Promise<void> {
+    if (this.#roomLookedAt) return;
+    this.#roomLookedAt = true;
+    const needed = this.wanted - this.wantedVerified;
+    const { quota, usage = 0 } = (await navigator.storage?.estimate().catch(() => undefined)) ?? {};
+    if (quota === undefined || needed <= quota - usage) return;
+    const room = `the browser lets this site store ${Math.max(0, quota - usage)} bytes more`;
+    const message = `${this.name}: ${needed} bytes are to come, and ${room}`;
+    this.#emitter.emit('warning', new BrackishError('storage-full', message));
   }
 
   #settle(error: BrackishError): void {

@@ -5,9 +5,15 @@
 
 import type { BrackishError } from './error.js';
 
+/** Bytes with a buffer of their own: `Uint8Array<ArrayBuffer>` where TypeScript tells that from others (5.7), else `Uint8Array`. */
+export type Bytes = ReturnType<Uint8ArrayConstructor['of']>;
+
 /** Settings of a client. They hold for its life. */
 export interface ClientOptions {
-  /** WebSocket trackers (`ws:` or `wss:`) announced to for every torrent, besides its own. */
+  /**
+   * WebSocket trackers (`ws:` or `wss:`) announced to for every torrent, besides its own. Of `http:`, `https:` and
+   * `udp:` trackers, which a page cannot use, a `warning` tells.
+   */
   trackers?: string[];
   /** STUN and TURN servers. Default: one public STUN server; `[]` uses local addresses alone. */
   iceServers?: RTCIceServer[];
@@ -20,10 +26,10 @@ export interface ClientOptions {
    * has it, else memory and the browser's own disk-backed Blobs. `opfs`: fail without it.
    */
   storage?: 'auto' | 'opfs' | 'memory';
-  /** Clients of one origin with different namespaces share no stored data. Default: `default`. */
+  /** Clients of one origin with different namespaces share no stored data. Not empty. Default: `default`. */
   namespace?: string;
   /**
-   * Most connections of one torrent, from 1 on; the client has at most four times as many, offers and all. Each costs
+   * Most connections of one torrent, from 1 to 500; the client has at most four times as many, offers and all. Each costs
    * memory and a data channel. Default: 55.
    */
   maxPeers?: number;
@@ -35,7 +41,7 @@ export interface AddOptions {
   trackers?: string[];
   /** HTTP servers that have the files (BEP 19), besides the torrent's own; they must allow this site (CORS). */
   webSeeds?: string[];
-  /** Ends the loading of a `.torrent` from a URL. */
+  /** Ends the loading of a `.torrent` from a URL. One that has ended already refuses the torrent. */
   signal?: AbortSignal;
 }
 
@@ -53,7 +59,7 @@ export interface SeedOptions {
   onProgress?: (fraction: number) => void;
 }
 
-/** Most payload bytes per second; what is left out has no limit. */
+/** Most payload bytes per second, 0 or more; what is left out, or `Infinity`, has no limit. 0 holds everything back. */
 export interface Limits {
   /** Sent to peers. */
   up?: number;
@@ -75,19 +81,26 @@ export interface Client {
   /**
    * Takes part in a torrent: a magnet link, an info-hash in hex, the URL of a `.torrent` (absolute,
    * or relative to the page), or its bytes. Resolves once it is accepted; its files are known once
-   * `torrent.ready` resolves. Adding a torrent that the client has gives that one again.
+   * `torrent.ready` resolves. Where a magnet link says where the `.torrent` is (`xs`, `as`), it is loaded from there
+   * beside asking peers. Adding a torrent that the client has gives that one again; where an error had stopped it, it
+   * goes on with what is stored.
    *
-   * @throws BrackishError `bad-torrent`, `network`, `destroyed`
+   * @throws BrackishError `bad-torrent`, `bad-option`, `network`, `read`, `aborted`, `destroyed`
    */
   add(source: string | URL | Uint8Array | ArrayBuffer | Blob, options?: AddOptions): Promise<Torrent>;
   /**
    * Hashes files, makes a torrent of them and seeds it. Data is read from the files whenever it is
-   * wanted; nothing is copied. Resolves once all is hashed.
+   * wanted; nothing is copied. Resolves once all is hashed. Where the client has this torrent and waits for its data,
+   * that one is given and has all of it at once.
    *
-   * @throws BrackishError `bad-torrent`, `read`, `destroyed`
+   * @throws BrackishError `bad-torrent`, `bad-option`, `read`, `destroyed`
    */
   seed(files: File | Blob | FileList | readonly (File | Blob)[], options?: SeedOptions): Promise<Torrent>;
-  /** Limits the rates of all torrents together from now on. */
+  /**
+   * Limits the rates of all torrents together from now on.
+   *
+   * @throws BrackishError `bad-option`, `destroyed`
+   */
   limit(limits: Limits): Promise<void>;
   /** Leaves every torrent and ends the Worker. Stored data stays. */
   destroy(): Promise<void>;
@@ -99,7 +112,12 @@ export interface Client {
 export interface ClientEvents {
   /** A torrent was added. */
   torrent: Torrent;
-  /** Something that a person may want to know; all goes on. */
+  /**
+   * Something that concerns every torrent and that a person may want to know; all goes on. `tracker`: a tracker of
+   * `ClientOptions` is not one that a page can use. `no-storage`: `storage` is `auto`, and downloads are kept in memory.
+   * `peer-limit`: the browser makes no more peer connections. What was found when the client was made comes right after
+   * `createClient` has resolved.
+   */
   warning: BrackishError;
   /** The engine ended and cannot go on. */
   error: BrackishError;
@@ -126,7 +144,7 @@ export interface Torrent {
   /** Bytes of every piece but the last; 0 before the metadata. */
   readonly pieceLength: number;
   /** Verified pieces, a bit each, the first piece in the highest bit of the first byte. */
-  readonly pieces: Uint8Array;
+  readonly pieces: Bytes;
   /** What it is doing. */
   readonly state: TorrentState;
   /** Verified bytes of all that is wanted, from 0 to 1. */
@@ -158,7 +176,7 @@ export interface Torrent {
   /** The magnet link, with the trackers and web seeds. */
   readonly magnet: string;
   /** The `.torrent`, with the trackers and web seeds; `null` before the metadata. */
-  readonly torrentFile: Uint8Array | null;
+  readonly torrentFile: Bytes | null;
   /** Resolves once the files are known. Rejects when the torrent is removed before. */
   readonly ready: Promise<void>;
   /**
@@ -170,15 +188,22 @@ export interface Torrent {
   on<E extends keyof TorrentEvents>(event: E, listener: (value: TorrentEvents[E]) => void): () => void;
   /**
    * Changes how much the bytes from `begin` up to, not including, `end` are wanted (default
-   * `normal`), whatever was said of their files. Data is fetched in pieces: more may come.
+   * `normal`), whatever was said of their files. Data is fetched in pieces: more may come. Where data is stored, a
+   * later visit finds the choice again.
    *
-   * @throws BrackishError `bad-selection`, `removed`
+   * @throws BrackishError `bad-selection`, `bad-option`, `removed`
    */
   select(begin: number, end: number, priority?: Priority): Promise<void>;
-  /** Limits the rates of this torrent from now on. */
+  /**
+   * Limits the rates of this torrent from now on.
+   *
+   * @throws BrackishError `bad-option`, `removed`
+   */
   limit(limits: Limits): Promise<void>;
   /** Leaves the torrent. Stored data stays unless `deleteData` is given. */
   remove(options?: { deleteData?: boolean }): Promise<void>;
+  /** What `JSON.stringify` shows of it: its figures, without `pieces` and `torrentFile`. */
+  toJSON(): Record<string, unknown>;
 }
 
 /** How much something is wanted: not at all, after the rest, as usual, before the rest. */
@@ -196,7 +221,12 @@ export interface TorrentEvents {
   done: void;
   /** The peers, or their figures, changed. */
   peers: PeerInfo[];
-  /** Something that a person may want to know (a tracker or web seed cannot be reached); all goes on. */
+  /**
+   * Something that a person may want to know; all goes on. `tracker`, `web-seed`: one cannot be reached or used.
+   * `no-tracker`: there is none that a page can use. `network`: the `.torrent` that a magnet link names cannot be
+   * loaded. `storage-full`: there is less room than the torrent needs. `storage`: stored data is lost, and fetched
+   * again. `in-use`: another tab has the stored data.
+   */
   warning: BrackishError;
   /** The torrent cannot go on. */
   error: BrackishError;
@@ -219,16 +249,19 @@ export interface TorrentFile {
   /** Every byte is verified. */
   readonly done: boolean;
   /**
-   * Changes how much the file is wanted (default `normal`), at any time.
+   * Changes how much the file is wanted (default `normal`), at any time. Where data is stored, a later visit finds the
+   * choice again.
    *
-   * @throws BrackishError `removed`
+   * @throws BrackishError `bad-option`, `removed`
    */
   select(priority?: Priority): Promise<void>;
   /** Fetches the file no more, as `select('skip')`. What is here of it stays. */
   deselect(): Promise<void>;
   /**
    * The file, once every byte of it is verified. Its bytes stay where they are stored: a Blob of
-   * gigabytes takes no memory.
+   * gigabytes takes no memory. A file that is deselected is fetched for this.
+   *
+   * @throws BrackishError `read`, `storage`, `removed`, or what stopped the torrent
    */
   blob(): Promise<Blob>;
   /**
@@ -237,9 +270,11 @@ export interface TorrentFile {
    * deselected, from where somebody begins to read until the end or `cancel()`. Several streams may
    * be read at once.
    */
-  stream(range?: StreamRange): ReadableStream<Uint8Array>;
+  stream(range?: StreamRange): ReadableStream<Bytes>;
   /** Hands the file to the browser's download, under its name, once every byte is verified. */
   save(): Promise<void>;
+  /** What `JSON.stringify` shows of it. */
+  toJSON(): Record<string, unknown>;
 }
 
 /** Which bytes of a file are streamed, and who is told how it goes. */
@@ -277,9 +312,9 @@ export interface PeerInfo {
 export interface TrackerInfo {
   /** Its URL. */
   readonly url: string;
-  /** How the last announce went: none answered yet, well, or not. */
-  readonly status: 'pending' | 'working' | 'failed';
-  /** Where it failed: why, in words. */
+  /** How the last announce went: none answered yet, well, or not; or it is none that a page can use (`udp:`, `http:`). */
+  readonly status: 'pending' | 'working' | 'failed' | 'unusable';
+  /** Where it failed or is not used: why, in words. */
   readonly message: string;
 }
 

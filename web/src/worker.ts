@@ -6,7 +6,7 @@
 import init, { Engine } from 'brackish-engine';
 import { Fetches } from './fetches.js';
 import type { Command, Fault, Message, TorrentNews } from './protocol.js';
-import type { PeerInfo, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
+import type { Bytes, PeerInfo, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
 
 /** Seconds between two sets of figures. */
 const TICK = 0.5;
@@ -55,12 +55,12 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<void
   } catch (error) {
     throw fault('no-worker', `the engine cannot be loaded from ${url}: ${asFault(error).message}`);
   }
-  const folder = await openFolder(command.storage, command.namespace);
+  const { folder, unstored } = await openFolder(command.storage, command.namespace);
   const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
   const made = new Engine(host, random, folder, command.maxPeers);
   engine = made;
   setInterval(() => made.tick(TICK), TICK * 1000);
-  page.postMessage({ type: 'started', storage: folder ? 'opfs' : 'memory', peerId: made.peerId() });
+  page.postMessage({ type: 'started', storage: folder ? 'opfs' : 'memory', peerId: made.peerId(), unstored });
 }
 
 async function call({ id, method, args }: Extract<Command, { type: 'call' }>): Promise<void> {
@@ -74,22 +74,31 @@ async function call({ id, method, args }: Extract<Command, { type: 'call' }>): P
   }
 }
 
-/** The folder in which torrents keep their data; none where the browser, or this page, has no file system. */
+/**
+ * The folder in which torrents keep their data; none, and why, where the browser, or this page, has no file system and
+ * need not have one.
+ */
 async function openFolder(
   storage: 'auto' | 'opfs' | 'memory',
   namespace: string,
-): Promise<FileSystemDirectoryHandle | undefined> {
-  if (storage === 'memory') return undefined;
+): Promise<{ folder?: FileSystemDirectoryHandle; unstored?: string }> {
+  if (storage === 'memory') return {};
   try {
     if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) throw new Error('it is too old');
     const root = await navigator.storage.getDirectory();
     const folder = await root.getDirectoryHandle('brackish', { create: true });
-    return await folder.getDirectoryHandle(encodeURIComponent(namespace), { create: true });
+    return { folder: await folder.getDirectoryHandle(folderName(namespace), { create: true }) };
   } catch (error) {
-    if (storage === 'auto') return undefined;
     const reason = self.isSecureContext ? asFault(error).message : 'the page is not on https or localhost';
-    throw fault('no-storage', `this browser gives the page no file system: ${reason}`);
+    const unstored = `this browser gives the page no file system: ${reason}`;
+    if (storage === 'auto') return { unstored };
+    throw fault('no-storage', unstored);
   }
+}
+
+/** A namespace as the name of a folder, which `.` and `..` cannot be. */
+function folderName(namespace: string): string {
+  return encodeURIComponent(namespace).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'));
 }
 
 // Posting to itself is the quickest way for a script to let everything that waits have its turn.
@@ -126,7 +135,7 @@ const host = {
     pieceLength: number,
     pieceCount: number,
     files: (number | string)[],
-    torrentFile: Uint8Array,
+    torrentFile: Bytes,
     magnet: string,
   ) =>
     tell(torrent, {
@@ -134,9 +143,10 @@ const host = {
       metadata: { name, length, pieceLength, pieceCount, files, torrentFile, magnet },
     }),
   stored: (torrent: number, medium: 'opfs' | 'memory' | 'files') => tell(torrent, { news: 'stored', medium }),
-  pieces: (torrent: number, pieces: Uint8Array) => tell(torrent, { news: 'pieces', pieces }),
+  pieces: (torrent: number, pieces: Bytes) => tell(torrent, { news: 'pieces', pieces }),
   piece: (torrent: number, piece: number) => tell(torrent, { news: 'piece', piece }),
   finished: (torrent: number) => tell(torrent, { news: 'finished' }),
+  restarted: (torrent: number) => tell(torrent, { news: 'restarted' }),
   reader: (torrent: number, reader: number, what: 'began' | 'stalled' | 'resumed', waited: number) =>
     tell(torrent, { news: 'reader', reader, what, waited }),
   peer: (id: string, client: string | undefined, figures: Float64Array) => {

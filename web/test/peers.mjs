@@ -6,7 +6,8 @@ import { chromium } from '../../tests/harness/browser.mjs';
 import { serve } from '../../tests/harness/net.mjs';
 import * as paths from '../../tests/harness/paths.mjs';
 
-const PAGE = `<!doctype html><meta charset="utf-8"><title>brackish</title><script type="module">
+const PAGE = `<!doctype html><meta charset="utf-8"><title>brackish</title><input type="file" multiple>
+<script type="module">
 import * as brackish from '/brackish/index.js';
 window.brackish = brackish;
 // Bytes that look random and are the same everywhere, so that they need not be carried between pages.
@@ -23,6 +24,18 @@ window.sha256 = async (blob) => {
   const digest = await crypto.subtle.digest('SHA-256', await blob.arrayBuffer());
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 };
+/** What an emitter tells under these names from now on, each as its code, or as the event's name. */
+window.heard = (emitter, ...events) => {
+  const heard = [];
+  for (const event of events) emitter.on(event, (value) => heard.push(value?.code ?? event));
+  return heard;
+};
+window.until = async (condition, what, limit = 30_000) => {
+  for (const end = performance.now() + limit; !(await condition()); ) {
+    if (performance.now() > end) throw new Error('not within ' + limit + ' ms: ' + (what ?? condition));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+};
 window.thrown = async (promise) => {
   try {
     await promise;
@@ -35,8 +48,9 @@ document.documentElement.dataset.ready = '';
 </script>`;
 
 /** Serves the package; the result opens pages of one origin. */
-export async function origin(scope, routes = {}) {
-  const served = await serve(scope, { '/': PAGE, '/brackish/': { folder: join(paths.root, 'web/dist') }, ...routes });
+export async function origin(scope, routes = {}, options = {}) {
+  const package_ = { '/': PAGE, '/brackish/': { folder: join(paths.root, 'web/dist') } };
+  const served = await serve(scope, { ...package_, ...routes }, options);
   return { url: served, open: (browser, options) => open(browser, `${served}/`, options) };
 }
 

@@ -68,6 +68,8 @@ export class TorrentCard {
   private readonly magnet = h('a', { class: 'text-link', hidden: true }, 'Magnet link');
   private readonly stops: (() => void)[] = [];
   private error: unknown = null;
+  /** The error, where it is the torrent's own. */
+  private torrentError: unknown = null;
   /** What the alert tells of. */
   private shownError: unknown = null;
   private warning = '';
@@ -167,15 +169,28 @@ export class TorrentCard {
       torrent.on('piece', schedule),
       torrent.on('peers', schedule),
       torrent.on('done', schedule),
-      torrent.on('state', schedule),
-      torrent.on('error', (error) => this.fail(error)),
-      torrent.on('warning', (warning) => {
-        if (warning.code !== 'tracker' && warning.code !== 'web-seed') this.warning = warning.message;
+      torrent.on('state', () => {
+        // It was added again, and goes on.
+        if (this.error !== null && this.error === this.torrentError && !torrent.error) this.error = this.torrentError = null;
         this.schedule();
       }),
+      torrent.on('error', (error) => {
+        this.torrentError = error;
+        this.fail(error);
+      }),
+      torrent.on('warning', (warning) => {
+        // Of trackers and web seeds the card has words of its own, as long as it is so.
+        if (!['tracker', 'no-tracker', 'web-seed', 'network'].includes(warning.code)) this.warn(warning.message);
+      }),
     );
-    if (torrent.error) this.error = torrent.error;
+    if (torrent.error) this.error = this.torrentError = torrent.error;
     this.draw();
+  }
+
+  /** Shows something that a person may want to know; all goes on. */
+  warn(text: string): void {
+    this.warning = text;
+    this.schedule();
   }
 
   /** Shows that this cannot go on, and why. */
@@ -309,8 +324,8 @@ export class TorrentCard {
   private noticeText(phase: Phase): string {
     const torrent = this.torrent;
     if (!torrent) return this.options.seeding ? 'Your files stay where they are: peers read them from this page.' : '';
-    const dead = deadTracker(torrent);
-    if (dead) return dead;
+    const lonely = lonelyNotice(torrent, this.options.seeding);
+    if (lonely) return lonely;
     if (this.warning) return this.warning;
     if (this.options.seeding) return 'Keep this page open: others download from it.';
     const unsaved = this.options.inMemory() ? ' Save before you close the page: on this address the browser keeps nothing afterwards.' : '';
@@ -318,9 +333,6 @@ export class TorrentCard {
       return `Every piece is verified. While this page stays open it gives the data to others too.${unsaved}`;
     }
     if (phase === 'metadata') return 'The link names the torrent but does not describe it: the first peer sends the list of files.';
-    if (torrent.trackers.length === 0 && torrent.peers.length === 0) {
-      return 'This torrent names no tracker that a browser can reach, so this page cannot find peers. Ask for a link with a wss:// tracker.';
-    }
     return unsaved.trim() || 'You can close this page and come back: what is verified is kept in this browser.';
   }
 
@@ -367,11 +379,21 @@ function failureContent(message: Message, source?: string): HTMLElement[] {
   return content;
 }
 
-/** Names a tracker that fails while nobody else is there to help. */
-function deadTracker(torrent: Torrent): string {
-  if (torrent.peers.length > 0 || torrent.trackers.some((tracker) => tracker.status !== 'failed')) return '';
-  const first = torrent.trackers[0];
-  if (!first) return '';
+/** Why nobody else is there, where it is for want of a tracker. */
+function lonelyNotice(torrent: Torrent, seeding: boolean): string {
+  if (torrent.peers.length > 0) return '';
+  const usable = torrent.trackers.filter((tracker) => tracker.status !== 'unusable');
+  const [first] = usable;
+  if (!first) {
+    const named = torrent.trackers.length === 0 ? 'names no tracker' : 'names no tracker that a browser can use';
+    return seeding
+      ? `This torrent ${named}, so others cannot find this page by its link.`
+      : `This torrent ${named}, so this page cannot find peers. Ask for a link with a wss:// tracker.`;
+  }
+  if (usable.some((tracker) => tracker.status !== 'failed')) return '';
   const why = first.message.trim().replace(/[.\s]+$/, '');
-  return `The tracker ${first.url} cannot be reached${why ? ` (${why})` : ''}, so this page finds no peers. Check your connection, and that whoever shares this still has it running. It is tried again by itself.`;
+  const dead = `The tracker ${first.url} cannot be used${why ? ` (${why})` : ''}`;
+  return seeding
+    ? `${dead}, so others do not find this page. Check your connection. It is tried again by itself.`
+    : `${dead}, so this page finds no peers. Check your connection, and that whoever shares this still has it running. It is tried again by itself.`;
 }

@@ -146,7 +146,7 @@ class App {
       if (older) {
         this.drop(card);
         older.focus();
-        announce(`${older.name} is open already.`);
+        announce(torrent.storage === 'files' ? `${older.name} is shared from here.` : `${older.name} is open already.`);
       } else if (this.cards.includes(card)) {
         card.attach(torrent);
       } else {
@@ -166,6 +166,10 @@ class App {
     });
     this.inMemory = client.storage === 'memory';
     this.page = publicUrl(share);
+    client.on('warning', (warning) => {
+      // Of storage each card has words of its own.
+      if (warning.code !== 'no-storage') for (const card of this.cards) card.warn(warning.message);
+    });
     client.on('error', (error) => {
       this.client = null;
       for (const card of this.cards) card.fail(error);

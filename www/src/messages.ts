@@ -70,7 +70,7 @@ const KNOWN: Record<string, (detail: string) => Message> = {
   read: (detail) => ({
     title: 'A file cannot be read',
     text: sentence(detail) || 'The browser could not read what you chose.',
-    advice: ['If the file has changed or moved since, choose it again.', 'A folder has to be dropped as a folder, not as a link to one.'],
+    advice: ['If the file has changed or moved since, choose it again: as it is now, it has a new link.', 'A folder has to be dropped as a folder, not as a link to one.'],
   }),
   network: (detail) => ({
     title: 'The torrent could not be fetched',
@@ -79,6 +79,11 @@ const KNOWN: Record<string, (detail: string) => Message> = {
       'Check the address and your connection, then try again.',
       'If the file is on another site, that site must allow pages to read it (CORS). Download the .torrent and choose it here instead.',
     ],
+  }),
+  'peer-limit': (detail) => ({
+    title: 'This browser makes no more connections',
+    text: sentence(detail) || 'All that it allows a page are used up.',
+    advice: ['Close other tabs that share or download, then reload this page.'],
   }),
   tracker: (detail) => ({
     title: 'The tracker cannot be reached',

@@ -6,9 +6,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use brackish_core::{Config, Input, JobId, Output, Session, SocketId, Table, TorrentId};
+use brackish_core::{Config, Input, JobId, Output, Select, Session, SocketId, Table, TorrentId};
 use brackish_wire::metainfo::{Info, Verifier};
 use brackish_wire::{InfoHash, InfoHashV2};
+use js_sys::Promise;
 use wasm_bindgen::closure::Closure;
 use web_sys::FileSystemDirectoryHandle;
 
@@ -27,7 +28,9 @@ pub struct Driver {
     /// Where torrents keep their data, if this page has a file system.
     pub(crate) opfs: Option<FileSystemDirectoryHandle>,
     pub(crate) fetches: RefCell<Fetches>,
-    sockets: RefCell<Table<SocketId, Socket>>,
+    /// Stores of torrents that were left, by the info-hash that names their folder.
+    pub(crate) closing: RefCell<Table<InfoHash, Promise>>,
+    pub(crate) sockets: RefCell<Table<SocketId, Socket>>,
     timer: RefCell<Timer>,
     /// The message being handed to the session: one buffer for all, so that none is allocated.
     inbox: RefCell<Vec<u8>>,
@@ -50,10 +53,20 @@ pub struct Torrent {
     pub web_seeds: Vec<String>,
     /// Where its bytes are to be.
     pub place: Place,
+    /// What of it was wanted when it was added.
+    pub select: Select,
+    /// What of it is wanted, as its store was last told to keep it.
+    pub kept: Option<Vec<u8>>,
     /// Its files, once known.
     pub info: Option<Arc<Info>>,
     /// Its store, once the session has asked for it.
     pub store: Option<Rc<Store>>,
+    /// The page was told that it cannot go on.
+    pub failed: bool,
+    /// When the page was last told that stored data is lost, in milliseconds.
+    pub lost_told: Option<f64>,
+    /// The page was told that it has no tracker that a page can use.
+    pub no_tracker_told: bool,
 }
 
 impl Driver {
@@ -71,6 +84,7 @@ impl Driver {
             torrents: RefCell::default(),
             opfs,
             fetches: RefCell::default(),
+            closing: RefCell::default(),
             sockets: RefCell::default(),
             timer: RefCell::default(),
             inbox: RefCell::default(),
@@ -218,7 +232,7 @@ impl Driver {
 
             Output::OpenSocket { socket, url } => self.open_socket(socket, &url),
             Output::SendSocket { socket, text } => {
-                if let Some(socket) = self.sockets.borrow().get(&socket) {
+                if let Some(socket) = self.sockets.borrow_mut().get_mut(&socket) {
                     socket.send(&text);
                 }
             }
@@ -272,16 +286,17 @@ impl Driver {
     fn open_socket(&'static self, id: SocketId, url: &str) {
         let opened = Socket::open(url, move |signal| match signal {
             socket::Signal::Open => self.input(Input::SocketOpened { socket: id }),
-            socket::Signal::Message(text) => self.input(Input::SocketMessage {
-                socket: id,
-                text: &text,
-            }),
-            socket::Signal::Closed => {
-                self.sockets.borrow_mut().remove(&id);
-                self.input(Input::SocketClosed {
+            socket::Signal::Message(text) => {
+                if let Some(socket) = self.sockets.borrow_mut().get_mut(&id) {
+                    socket.heard(&text);
+                }
+                self.input(Input::SocketMessage {
                     socket: id,
-                    reason: "the tracker cannot be reached".to_owned(),
+                    text: &text,
                 });
+            }
+            socket::Signal::Closed => {
+                self.close_socket(id, "the tracker cannot be reached".to_owned());
             }
         });
         match opened {
@@ -292,19 +307,41 @@ impl Driver {
         }
     }
 
+    /// A socket is closed, or given up.
+    pub(crate) fn close_socket(&'static self, id: SocketId, reason: String) {
+        self.sockets.borrow_mut().remove(&id);
+        self.input(Input::SocketClosed { socket: id, reason });
+    }
+
     fn open_store(&'static self, id: TorrentId, verifier: Verifier) {
         let mut torrents = self.torrents.borrow_mut();
         let Some(torrent) = torrents.get_mut(&id) else {
             return;
         };
         let key = torrent.key;
+        let own_files = matches!(torrent.place, Place::Files(_));
+        let closed = self.closing(verifier.info().info_hash());
         let store = Store::open(
             id,
             verifier,
             torrent.place.clone(),
+            closed,
             || self.host.pause(),
             move |told| match told {
-                Told::Input(input) => self.session.borrow_mut().handle_input(input, now()),
+                Told::Input(input) => {
+                    let mut session = self.session.borrow_mut();
+                    if let Input::BlockRead {
+                        result: Err(error), ..
+                    } = &input
+                        && own_files
+                    {
+                        // A file of the page's own is not what it was: nothing is fetched into it, and what of the
+                        // torrent is still right is served.
+                        let (torrent, error) = (id, error.clone());
+                        session.handle_input(Input::StorageFailed { torrent, error }, now());
+                    }
+                    session.handle_input(input, now());
+                }
                 Told::Rest => self.pump(),
                 Told::Medium(medium) => self.host.stored(key, medium),
                 Told::InUse => self.host.warning(

@@ -3,27 +3,26 @@
 use std::sync::Arc;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Config, Existing, Input, Limits, PAGE_PEERS, Priority, ReaderId,
-    Select, SelectError, Session, Source, TorrentId,
+    Config, Input, Limits, PAGE_PEERS, Priority, ReaderId, Select, SelectError, Session, TorrentId,
 };
 use brackish_wire::magnet::Magnet;
-use brackish_wire::metainfo::{
-    Info, InfoBuilder, Metainfo, PieceLayers, Verifier, default_piece_length,
-};
+use brackish_wire::metainfo::{InfoBuilder, Metainfo, PieceLayers, Verifier, default_piece_length};
 use brackish_wire::{InfoHash, PeerId};
 use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Blob, FileSystemDirectoryHandle, MessagePort, RtcDataChannel};
 
+use crate::add::{Adding, Known, left_info, selection, with_trackers, with_urls};
 use crate::channel::Channel;
-use crate::driver::{Driver, Torrent};
+use crate::driver::Driver;
 use crate::fault::Fault;
 use crate::fetches::read_error;
 use crate::host::{Host, milliseconds, now};
-use crate::report::{hex, magnet};
+use crate::report::hex;
 use crate::seed::piece_hashes;
-use crate::store::{Job, Place, Reply, stored_info};
+use crate::store::wanted::priority;
+use crate::store::{Job, Place, Reply};
 
 /// Client and version in a peer id (BEP 20).
 const PEER_ID_PREFIX: &[u8; 8] = b"-BK0100-";
@@ -83,8 +82,8 @@ impl Engine {
         hex(&self.peer_id)
     }
 
-    /// Takes part in the torrent of a `.torrent` file. `key` is the page's number for it. Returns
-    /// info-hash, name and magnet link.
+    /// Takes part in the torrent of a `.torrent` file. `key` is the page's number for it. Resolves, once it is known what
+    /// an earlier visit left, to info-hash, name and magnet link.
     #[wasm_bindgen(js_name = addTorrentFile)]
     pub fn add_torrent_file(
         &self,
@@ -92,23 +91,29 @@ impl Engine {
         bytes: &[u8],
         trackers: Vec<String>,
         web_seeds: Vec<String>,
-    ) -> Result<Array, JsValue> {
-        let metainfo =
-            Metainfo::from_bytes(bytes).map_err(|error| bad_torrent(error.to_string()))?;
-        let verifier = metainfo.verifier();
-        let tiers = with_trackers(metainfo.trackers, trackers);
-        let web_seeds = with_urls(metainfo.web_seeds, web_seeds);
+    ) -> Promise {
+        let driver = self.driver;
         let place = self.place();
-        let known = Known::Info(verifier);
-        let select = Select::Everything;
-        Ok(self
-            .driver
-            .add(key, known, tiers, web_seeds, place, select)?)
+        let metainfo = Metainfo::from_bytes(bytes).map_err(|error| bad_torrent(error.to_string()));
+        future_to_promise(async move {
+            let metainfo = metainfo?;
+            let left = driver.left_of(metainfo.info.info_hash()).await;
+            let known = Known::Info(metainfo.verifier());
+            Ok(driver
+                .add(Adding {
+                    key,
+                    known,
+                    trackers: with_trackers(metainfo.trackers, trackers),
+                    web_seeds: with_urls(metainfo.web_seeds, web_seeds),
+                    place,
+                    select: selection(&left.wanted, Select::Everything),
+                })?
+                .into())
+        })
     }
 
     /// Takes part in the torrent of a magnet link or info-hash, as
-    /// [`add_torrent_file`](Self::add_torrent_file) does; the promise comes once it is known
-    /// whether an earlier visit left the metadata.
+    /// [`add_torrent_file`](Self::add_torrent_file) does; an earlier visit may have left the metadata.
     #[wasm_bindgen(js_name = addMagnet)]
     pub fn add_magnet(
         &self,
@@ -121,29 +126,32 @@ impl Engine {
         let place = self.place();
         future_to_promise(async move {
             let magnet = read_magnet(&link)?;
-            let tiers = magnet
-                .trackers
-                .iter()
-                .map(|url| vec![url.clone()])
-                .collect();
-            let tiers = with_trackers(tiers, trackers);
+            let tiers = magnet.trackers.iter().map(|url| vec![url.clone()]);
+            let tiers = with_trackers(tiers.collect(), trackers);
             let web_seeds = with_urls(magnet.web_seeds.clone(), web_seeds);
             let select = match magnet.select.is_empty() {
                 true => Select::Everything,
                 false => Select::Files(magnet.select.clone()),
             };
-            let stored = match &driver.opfs {
-                Some(folder) => stored_info(folder, magnet.info_hash).await,
-                None => None,
-            };
-            let known = match stored.and_then(|raw| Info::from_bytes(raw).ok()) {
-                Some(info) => Known::Info(Verifier::new(Arc::new(info), PieceLayers::default())),
-                None => Known::Magnet(magnet),
-            };
+            let left = driver.left_of(magnet.info_hash).await;
+            let known = left_info(&left).map_or(Known::Magnet(magnet), Known::Info);
             Ok(driver
-                .add(key, known, tiers, web_seeds, place, select)?
+                .add(Adding {
+                    key,
+                    known,
+                    trackers: tiers,
+                    web_seeds,
+                    place,
+                    select: selection(&left.wanted, select),
+                })?
                 .into())
         })
+    }
+
+    /// The `.torrent` of a magnet link, which the page has fetched from where the link says.
+    #[wasm_bindgen(js_name = supplyTorrentFile)]
+    pub fn supply_torrent_file(&self, key: u32, bytes: &[u8]) -> Result<(), JsValue> {
+        Ok(self.driver.supply(key, bytes)?)
     }
 
     /// Makes a torrent of files and seeds it. `paths` are the files' in the torrent; one file with
@@ -190,32 +198,39 @@ impl Engine {
             let files = files.into_iter().map(|(_, file)| file).collect();
             let tiers = with_trackers(Vec::new(), trackers);
             let known = Known::Info(Verifier::new(Arc::new(info), PieceLayers::default()));
-            let (place, select) = (Place::Files(files), Select::Everything);
             Ok(driver
-                .add(key, known, tiers, web_seeds, place, select)?
+                .add(Adding {
+                    key,
+                    known,
+                    trackers: tiers,
+                    web_seeds,
+                    place: Place::Files(files),
+                    select: Select::Everything,
+                })?
                 .into())
         })
     }
 
     /// Leaves a torrent. Resolves once its store is let go of.
     pub fn remove(&self, key: u32, delete: bool) -> Promise {
-        let driver = self.driver;
-        let (promise, reply) = Reply::new();
-        let Some(id) = driver.id(key) else {
-            reply.send(Ok(JsValue::UNDEFINED));
-            return promise;
-        };
-        let torrent = driver.torrents.borrow_mut().remove(&id);
-        driver.session.borrow_mut().remove_torrent(id, now());
-        driver.pump();
-        match torrent.and_then(|torrent| torrent.store) {
-            Some(store) => store.push(Job::Close {
-                delete,
-                reply: Some(reply),
-            }),
-            None => reply.send(Ok(JsValue::UNDEFINED)),
+        match self.driver.id(key) {
+            Some(id) => self.driver.leave(id, delete).1,
+            None => Promise::resolve(&JsValue::UNDEFINED),
         }
-        promise
+    }
+
+    /// Whether some of the bytes from `begin` up to, not including, `end` are not wanted.
+    #[wasm_bindgen(js_name = isUnwanted)]
+    pub fn is_unwanted(&self, key: u32, begin: f64, end: f64) -> bool {
+        let session = self.driver.session.borrow();
+        let stretches = self.driver.id(key).and_then(|id| session.stretches(id));
+        let (begin, end) = (begin as u64, end as u64);
+        stretches.is_some_and(|stretches| {
+            let mut within = stretches.iter();
+            within.any(|(range, priority)| {
+                *priority == Priority::Skip && range.start < end && begin < range.end
+            })
+        })
     }
 
     /// Changes how much a file is wanted: 0 not at all, 1 less than others, 2 as usual, 3 more.
@@ -223,7 +238,9 @@ impl Engine {
     pub fn select_file(&self, key: u32, file: u32, wanted: u8) -> Result<(), JsValue> {
         self.select(key, |session, id| {
             session.set_file_priority(id, file as usize, priority(wanted), now())
-        })
+        })?;
+        self.keep_selection(key);
+        Ok(())
     }
 
     /// Changes how much the bytes from `begin` up to, not including, `end` are wanted.
@@ -231,7 +248,9 @@ impl Engine {
     pub fn select_range(&self, key: u32, begin: f64, end: f64, wanted: u8) -> Result<(), JsValue> {
         self.select(key, |session, id| {
             session.set_range_priority(id, begin as u64..end as u64, priority(wanted), now())
-        })
+        })?;
+        self.keep_selection(key);
+        Ok(())
     }
 
     /// Most payload bytes per second, up and down, of a torrent, or of all together; nothing is no
@@ -351,6 +370,7 @@ impl Engine {
     /// was verified, and measures the connections.
     pub fn tick(&self, seconds: f64) {
         self.driver.measure_rooms(seconds);
+        self.driver.watch_trackers();
         self.driver.report();
     }
 
@@ -390,6 +410,12 @@ impl Engine {
         chosen.map_err(|error| Fault::new("bad-selection", error.to_string()).into())
     }
 
+    fn keep_selection(&self, key: u32) {
+        if let Some(id) = self.driver.id(key) {
+            self.driver.keep_selection(id);
+        }
+    }
+
     fn ask(&self, key: u32, job: impl FnOnce(Reply) -> Job) -> Promise {
         let (promise, reply) = Reply::new();
         let torrents = self.driver.torrents.borrow();
@@ -409,110 +435,6 @@ impl Engine {
             Some(folder) => Place::Opfs(folder.clone()),
             None => Place::Memory,
         }
-    }
-}
-
-/// What is known of a torrent when it is added.
-enum Known {
-    Info(Verifier),
-    Magnet(Magnet),
-}
-
-impl Driver {
-    fn add(
-        &'static self,
-        key: u32,
-        known: Known,
-        trackers: Vec<Vec<String>>,
-        web_seeds: Vec<String>,
-        place: Place,
-        select: Select,
-    ) -> Result<Array, Fault> {
-        let existing = match place {
-            Place::Files(_) => Existing::AllVerified,
-            Place::Opfs(_) | Place::Memory => Existing::Check,
-        };
-        let (info_hash, info_hash_v2, name, source) = match &known {
-            Known::Info(known) => (
-                known.info().info_hash(),
-                known.info().v2().map(|v2| v2.info_hash()),
-                known.info().name().to_owned(),
-                Source::Info {
-                    info: known.info().clone(),
-                    piece_layers: known.layers().clone(),
-                },
-            ),
-            Known::Magnet(magnet) => (
-                magnet.info_hash,
-                magnet.info_hash_v2,
-                magnet
-                    .name
-                    .clone()
-                    .unwrap_or_else(|| magnet.info_hash.to_string()),
-                Source::Magnet {
-                    info_hash: magnet.info_hash,
-                    info_hash_v2: magnet.info_hash_v2,
-                    name: magnet.name.clone(),
-                },
-            ),
-        };
-        let add = AddTorrent {
-            source,
-            trackers: trackers.clone(),
-            web_seeds: web_seeds.clone(),
-            peers: Vec::new(),
-            existing,
-            select,
-            super_seed: false,
-        };
-        let id =
-            self.session
-                .borrow_mut()
-                .add_torrent(add, now())
-                .map_err(|error| match error {
-                    AddTorrentError::Duplicate(info_hash) => {
-                        Fault::new("duplicate", info_hash.to_string())
-                    }
-                    AddTorrentError::ShuttingDown => Fault::new("destroyed", error.to_string()),
-                })?;
-        let torrent = Torrent {
-            key,
-            info_hash,
-            info_hash_v2,
-            name: name.clone(),
-            trackers,
-            web_seeds,
-            place,
-            info: None,
-            store: None,
-        };
-        let link = magnet(&torrent);
-        self.torrents.borrow_mut().insert(id, torrent);
-        if let Known::Info(known) = known {
-            self.report_metadata(id, known.info(), known.layers().clone());
-        }
-        self.pump();
-        self.report();
-        Ok([info_hash.to_string(), name, link]
-            .iter()
-            .map(|text| JsValue::from_str(text))
-            .collect())
-    }
-
-    fn id(&self, key: u32) -> Option<TorrentId> {
-        let torrents = self.torrents.borrow();
-        let found = torrents.iter().find(|(_, torrent)| torrent.key == key);
-        found.map(|(id, _)| *id)
-    }
-}
-
-/// The priority that the page gives as a number.
-fn priority(wanted: u8) -> Priority {
-    match wanted {
-        0 => Priority::Skip,
-        1 => Priority::Low,
-        2 => Priority::Normal,
-        _ => Priority::High,
     }
 }
 
@@ -540,26 +462,6 @@ fn read_magnet(link: &str) -> Result<Magnet, Fault> {
     }
     link.parse()
         .map_err(|error: brackish_wire::magnet::MagnetError| bad_torrent(error.to_string()))
-}
-
-/// The trackers of a torrent and those of the page, each once.
-fn with_trackers(mut tiers: Vec<Vec<String>>, more: Vec<String>) -> Vec<Vec<String>> {
-    for url in more {
-        if !tiers.iter().flatten().any(|known| *known == url) {
-            tiers.push(vec![url]);
-        }
-    }
-    tiers
-}
-
-/// The URLs of a torrent and those of the page, each once.
-fn with_urls(mut urls: Vec<String>, more: Vec<String>) -> Vec<String> {
-    for url in more {
-        if !urls.contains(&url) {
-            urls.push(url);
-        }
-    }
-    urls
 }
 
 fn listed(files: &[(String, Blob)]) -> Vec<(Vec<String>, u64)> {

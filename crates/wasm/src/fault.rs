@@ -20,6 +20,11 @@ impl Fault {
             message: message.into(),
         }
     }
+
+    /// A file that the page seeds is not what it was.
+    pub fn of_own_files(error: &StorageError) -> Self {
+        Self::new("read", error.to_string())
+    }
 }
 
 impl From<StorageError> for Fault {

@@ -83,6 +83,9 @@ extern "C" {
     /// Something went wrong, and all goes on.
     #[wasm_bindgen(method)]
     pub fn warning(this: &Host, torrent: u32, code: &str, message: &str);
+    /// A torrent that could not go on begins anew.
+    #[wasm_bindgen(method)]
+    pub fn restarted(this: &Host, torrent: u32);
     /// A torrent cannot go on; its figures, which follow, say so too.
     #[wasm_bindgen(method)]
     pub fn failed(this: &Host, torrent: u32, code: &str, message: &str);

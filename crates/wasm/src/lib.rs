@@ -8,6 +8,7 @@
 //! The boundary is narrow on purpose: commands come in, events go out, and payload crosses it once,
 //! from a channel's ArrayBuffer into this module's memory, or from there into a channel.
 
+mod add;
 mod channel;
 mod connections;
 mod driver;
@@ -19,5 +20,6 @@ mod report;
 mod seed;
 mod socket;
 mod store;
+mod trackers;
 
 pub use engine::Engine;

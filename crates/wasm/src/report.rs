@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brackish_core::{Event, ReaderId, TorrentId, TorrentState, TrackerStatus, WebSeedStatus};
+use brackish_core::{
+    Event, ReaderId, StorageError, TorrentId, TorrentState, TrackerStatus, WebSeedStatus,
+};
 use brackish_wire::magnet::Magnet;
 use brackish_wire::metainfo::{FileKind, Info, Metainfo, PieceLayers};
 use brackish_wire::{InfoHash, PeerId};
@@ -12,7 +14,12 @@ use wasm_bindgen::JsValue;
 
 use crate::driver::{Driver, Torrent};
 use crate::fault::Fault;
-use crate::store::Job;
+use crate::host::milliseconds;
+use crate::store::{Job, Place, wanted};
+use crate::trackers::{NO_ANSWER, UNUSABLE};
+
+/// Milliseconds between two words on stored data that is lost and fetched again.
+const LOST_EVERY: f64 = 10_000.0;
 
 impl Driver {
     /// Tells the page the figures of every torrent.
@@ -109,13 +116,7 @@ impl Driver {
                 reason,
                 ..
             } => self.warn(torrent, "web-seed", format!("{url}: {reason}")),
-            Event::StorageFailed { torrent, error } => {
-                if let Some(key) = self.key(torrent) {
-                    let fault = Fault::from(error);
-                    self.host.failed(key, fault.code, &fault.message);
-                }
-                self.report_figures(torrent);
-            }
+            Event::StorageFailed { torrent, error } => self.report_failure(torrent, error),
             Event::ReaderBegan {
                 torrent,
                 reader,
@@ -132,6 +133,55 @@ impl Driver {
             Event::PieceFailed { .. }
             | Event::PeerBanned { .. }
             | Event::TrackerAnnounced { .. } => {}
+        }
+    }
+
+    /// Tells the page once that a torrent cannot go on; of stored data that is lost and fetched again, now and then.
+    fn report_failure(&self, id: TorrentId, error: StorageError) {
+        let state = self.session.borrow().torrent_stats(id).map(|t| t.state);
+        let stopped = state == Some(TorrentState::Failed);
+        let mut torrents = self.torrents.borrow_mut();
+        let Some(torrent) = torrents.get_mut(&id) else {
+            return;
+        };
+        let fault = match torrent.place {
+            Place::Files(_) => Fault::of_own_files(&error),
+            Place::Opfs(_) | Place::Memory => error.into(),
+        };
+        let key = torrent.key;
+        if !stopped {
+            let now = milliseconds();
+            let due = torrent.lost_told.is_none_or(|told| now - told > LOST_EVERY);
+            if due {
+                torrent.lost_told = Some(now);
+                self.host.warning(key, fault.code, &fault.message);
+            }
+            return;
+        }
+        if std::mem::replace(&mut torrent.failed, true) {
+            return;
+        }
+        drop(torrents);
+        self.host.failed(key, fault.code, &fault.message);
+        self.report_figures(id);
+    }
+
+    /// Has the store of a torrent keep what is wanted, where that has changed.
+    pub fn keep_selection(&self, id: TorrentId) {
+        let Some(stretches) = self.session.borrow().stretches(id) else {
+            return;
+        };
+        let wanted = wanted::encode(&stretches);
+        let mut torrents = self.torrents.borrow_mut();
+        let Some(torrent) = torrents
+            .get_mut(&id)
+            .filter(|t| t.kept.as_ref() != Some(&wanted))
+        else {
+            return;
+        };
+        torrent.kept = Some(wanted.clone());
+        if let Some(store) = &torrent.store {
+            store.push(Job::SaveWanted(wanted));
         }
     }
 
@@ -163,11 +213,15 @@ impl Driver {
         }
         for tracker in session.tracker_stats(id) {
             let (status, message) = match &tracker.status {
+                TrackerStatus::Pending if self.is_silent(&tracker.url) => ("failed", NO_ANSWER),
                 TrackerStatus::Pending => ("pending", ""),
                 TrackerStatus::Working => ("working", ""),
                 TrackerStatus::Failed(reason) => ("failed", reason.as_str()),
             };
             self.host.tracker(&tracker.url, status, message);
+        }
+        for url in self.unusable_trackers(id) {
+            self.host.tracker(&url, "unusable", UNUSABLE);
         }
         for seed in session.web_seed_stats(id) {
             let (status, message) = match &seed.status {
@@ -202,13 +256,13 @@ impl Driver {
         );
     }
 
-    fn warn(&self, torrent: TorrentId, code: &'static str, message: String) {
+    pub(crate) fn warn(&self, torrent: TorrentId, code: &'static str, message: String) {
         if let Some(key) = self.key(torrent) {
             self.host.warning(key, code, &message);
         }
     }
 
-    fn key(&self, torrent: TorrentId) -> Option<u32> {
+    pub(crate) fn key(&self, torrent: TorrentId) -> Option<u32> {
         Some(self.torrents.borrow().get(&torrent)?.key)
     }
 }

@@ -1,7 +1,10 @@
-//! One WebSocket to a tracker.
+//! One WebSocket to a tracker, and how long the tracker has been silent.
 
+use brackish_wire::tracker::ws::ServerMessage;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, WebSocket};
+
+use crate::host::milliseconds;
 
 /// What happens on a WebSocket.
 pub enum Signal {
@@ -13,9 +16,25 @@ pub enum Signal {
     Closed,
 }
 
+/// How a tracker answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Answer {
+    /// It has answered.
+    Given,
+    /// Nothing has come since this time, in milliseconds; it was asked then, or its socket was to be opened.
+    Awaited(f64),
+    /// It sent something that is no answer.
+    Garbled,
+    /// The page was told that none comes.
+    Missed,
+}
+
 /// A WebSocket, until dropped.
 pub struct Socket {
     socket: WebSocket,
+    url: String,
+    /// What it said of the last thing that it was asked.
+    answer: Answer,
     _handlers: [Closure<dyn FnMut(JsValue)>; 3],
 }
 
@@ -42,13 +61,47 @@ impl Socket {
         socket.set_onclose(Some(close.as_ref().unchecked_ref()));
         Ok(Self {
             socket,
+            url: url.to_owned(),
+            answer: Answer::Awaited(milliseconds()),
             _handlers: handlers,
         })
     }
 
     /// Sends a message. One sent to a socket that is closing is lost, as it would be a moment later.
-    pub fn send(&self, text: &str) {
+    pub fn send(&mut self, text: &str) {
+        if self.answer == Answer::Given {
+            self.answer = Answer::Awaited(milliseconds());
+        }
         let _ = self.socket.send_with_str(text);
+    }
+
+    /// Takes note of a message.
+    pub fn heard(&mut self, text: &str) {
+        match ServerMessage::parse(text) {
+            Ok(_) => self.answer = Answer::Given,
+            Err(_) if matches!(self.answer, Answer::Awaited(_)) => self.answer = Answer::Garbled,
+            Err(_) => {}
+        }
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        self.socket.ready_state() == WebSocket::OPEN
+    }
+
+    /// Where it is connected to.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How the tracker answers.
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
+    /// The page was told that no answer comes.
+    pub fn missed(&mut self) {
+        self.answer = Answer::Missed;
     }
 }
 

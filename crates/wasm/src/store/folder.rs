@@ -1,10 +1,12 @@
 //! What is kept of a torrent between visits, in a folder of the origin private file system named
-//! by its info-hash: its files, its `info` dictionary, and which pieces were verified. Nothing of
-//! it is believed when it is found again: the dictionary must have its hash, and so must a piece.
+//! by its info-hash: its files, its `info` dictionary, which pieces were verified and where they
+//! lie, and what of it is wanted. None of its data is believed when it is found again: the
+//! dictionary must have its hash, and so must a piece.
 //!
 //! The file of verified pieces is open for as long as the torrent is, and a browser lets it be
 //! open once: so it is also the lock that keeps two tabs from writing over each other.
 
+use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, InfoHash, InfoHashV2};
 use bytes::Bytes;
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -16,6 +18,7 @@ use web_sys::{
 };
 
 use super::opfs::{file_handle, open_sync};
+use super::slots::Slots;
 use crate::fault::thrown;
 use crate::host::sleep;
 
@@ -24,6 +27,12 @@ const INFO: &str = "info";
 
 /// The verified pieces, as in a `bitfield` message (BEP 3).
 const HAVE: &str = "have";
+
+/// Where the pieces lie in the files; see [`Slots`].
+const SLOTS: &str = "slots";
+
+/// What is wanted, once somebody has chosen; see [`wanted`](super::wanted).
+const WANTED: &str = "wanted";
 
 /// How often the lock is tried for, and the milliseconds between: a page that is loaded again
 /// finds its former self's Worker on its way out.
@@ -36,6 +45,7 @@ pub struct Folder {
     name: String,
     folder: FileSystemDirectoryHandle,
     have: FileSystemSyncAccessHandle,
+    slots: FileSystemSyncAccessHandle,
 }
 
 impl Folder {
@@ -53,11 +63,13 @@ impl Folder {
         for _ in 0..LOCK_TRIES {
             match open_sync(&have).await {
                 Ok(have) => {
+                    let slots = open_sync(&file_handle(&folder, SLOTS, true).await?).await?;
                     return Ok(Some(Self {
                         parent: parent.clone(),
                         name,
                         folder,
                         have,
+                        slots,
                     }));
                 }
                 Err(error) if thrown(&error).0 == "NoModificationAllowedError" => {
@@ -76,20 +88,47 @@ impl Folder {
 
     /// Keeps the `info` dictionary for a visit that begins with the info-hash alone.
     pub async fn save_info(&self, raw: &[u8]) -> Result<(), JsValue> {
-        let file = open_sync(&file_handle(&self.folder, INFO, true).await?).await?;
-        let result = rewrite(&file, raw);
+        self.save(INFO, raw).await
+    }
+
+    /// Keeps what is wanted.
+    pub async fn save_wanted(&self, wanted: &[u8]) -> Result<(), JsValue> {
+        self.save(WANTED, wanted).await
+    }
+
+    async fn save(&self, name: &str, content: &[u8]) -> Result<(), JsValue> {
+        let file = open_sync(&file_handle(&self.folder, name, true).await?).await?;
+        let result = rewrite(&file, content);
         file.close();
         result
+    }
+
+    /// Where the pieces lay when this was last saved.
+    pub fn slots(&self, info: &Info) -> Result<Slots, JsValue> {
+        let mut log = vec![0; self.slots.get_size()? as usize];
+        let read = self
+            .slots
+            .read_with_u8_array_and_options(&mut log, &position(0))?;
+        let slots = Slots::read(info, log.get(..read as usize).unwrap_or_default());
+        Ok(slots)
+    }
+
+    /// Keeps where the pieces lie.
+    pub fn save_slots(&self, slots: &mut Slots) -> Result<(), JsValue> {
+        if let Some((at, rest)) = slots.unsaved() {
+            self.slots
+                .write_with_u8_array_and_options(rest, &position(at))?;
+            slots.was_saved();
+        }
+        Ok(())
     }
 
     /// The pieces that were verified when this was last saved.
     pub fn have(&self, pieces: u32) -> Option<Bitfield> {
         let mut bytes = vec![0; pieces.div_ceil(8) as usize];
-        let at = FileSystemReadWriteOptions::new();
-        at.set_at(0.0);
         let read = self
             .have
-            .read_with_u8_array_and_options(&mut bytes, &at)
+            .read_with_u8_array_and_options(&mut bytes, &position(0))
             .ok()?;
         (read as usize == bytes.len()).then(|| Bitfield::from_bytes(&bytes, pieces).ok())?
     }
@@ -101,6 +140,7 @@ impl Folder {
 
     /// Lets go of the folder, and deletes it with everything in it if so asked.
     pub async fn close(self, delete: bool) -> Result<(), JsValue> {
+        self.slots.close();
         self.have.close();
         if delete {
             let options = FileSystemRemoveOptions::new();
@@ -111,24 +151,45 @@ impl Folder {
     }
 }
 
-/// The `info` dictionary of a torrent, if an earlier visit left it.
-pub async fn stored_info(parent: &FileSystemDirectoryHandle, info_hash: InfoHash) -> Option<Bytes> {
-    let read = async {
-        let folder = JsFuture::from(parent.get_directory_handle(&info_hash.to_string())).await?;
-        let file = file_handle(&folder.unchecked_into(), INFO, false).await?;
-        let file: Blob = JsFuture::from(file.get_file()).await?.unchecked_into();
-        let buffer = JsFuture::from(file.array_buffer()).await?;
-        Ok::<_, JsValue>(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
+/// What an earlier visit left of a torrent.
+#[derive(Default)]
+pub struct Stored {
+    /// The `info` dictionary.
+    pub info: Option<Bytes>,
+    /// What is wanted, as it was saved; nothing where nobody has chosen.
+    pub wanted: Vec<u8>,
+}
+
+/// What an earlier visit left of a torrent.
+pub async fn stored(parent: &FileSystemDirectoryHandle, info_hash: InfoHash) -> Stored {
+    let folder = JsFuture::from(parent.get_directory_handle(&info_hash.to_string())).await;
+    let Ok(folder) = folder.map(JsValue::unchecked_into::<FileSystemDirectoryHandle>) else {
+        return Stored::default();
     };
-    let bytes = read.await.ok()?;
-    let is_it = InfoHash::of_info(&bytes) == info_hash
-        || InfoHashV2::of_info(&bytes).truncated() == info_hash;
-    is_it.then(|| bytes.into())
+    let is_it = |bytes: &Vec<u8>| {
+        InfoHash::of_info(bytes) == info_hash || InfoHashV2::of_info(bytes).truncated() == info_hash
+    };
+    let info = content(&folder, INFO).await.ok().filter(is_it);
+    Stored {
+        info: info.map(Bytes::from),
+        wanted: content(&folder, WANTED).await.unwrap_or_default(),
+    }
+}
+
+async fn content(folder: &FileSystemDirectoryHandle, name: &str) -> Result<Vec<u8>, JsValue> {
+    let file = file_handle(folder, name, false).await?;
+    let file: Blob = JsFuture::from(file.get_file()).await?.unchecked_into();
+    let buffer = JsFuture::from(file.array_buffer()).await?;
+    Ok(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
 }
 
 fn rewrite(file: &FileSystemSyncAccessHandle, data: &[u8]) -> Result<(), JsValue> {
-    let at = FileSystemReadWriteOptions::new();
-    at.set_at(0.0);
-    file.write_with_u8_array_and_options(data, &at)?;
+    file.write_with_u8_array_and_options(data, &position(0))?;
     file.truncate_with_f64(data.len() as f64)
+}
+
+fn position(at: u64) -> FileSystemReadWriteOptions {
+    let options = FileSystemReadWriteOptions::new();
+    options.set_at(at as f64);
+    options
 }

@@ -8,7 +8,9 @@ mod folder;
 mod opfs;
 mod own_files;
 mod read_ahead;
+mod slots;
 mod spans;
+pub mod wanted;
 mod work;
 
 use std::cell::{Cell, RefCell};
@@ -21,10 +23,10 @@ use brackish_wire::metainfo::Verifier;
 use bytes::Bytes;
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, FileSystemDirectoryHandle};
 
-pub use folder::stored_info;
+pub use folder::{Stored, stored};
 pub use own_files::unreadable;
 
 use crate::fault::Fault;
@@ -103,6 +105,8 @@ pub enum Job {
     },
     /// Keep which pieces are verified, if that has changed.
     Save,
+    /// Keep what is wanted, as [`wanted::encode`] gives it.
+    SaveWanted(Vec<u8>),
     /// Let go of everything, after what was asked before.
     Close {
         /// Whether to delete what was stored.
@@ -146,11 +150,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the store of a torrent, and tells once that is done.
+    /// Opens or makes the store of a torrent, once its former one is `closed`, and tells when that is done.
     pub fn open(
         torrent: TorrentId,
         verifier: Verifier,
         place: Place,
+        closed: Option<Promise>,
         pause: impl Fn() -> Promise + 'static,
         tell: impl Fn(Told) + 'static,
     ) -> Rc<Self> {
@@ -162,6 +167,10 @@ impl Store {
         });
         let task = store.clone();
         spawn_local(async move {
+            if let Some(closed) = closed {
+                // Whether that went well was told to whoever closed it.
+                let _ = JsFuture::from(closed).await;
+            }
             let work =
                 Work::open(torrent, verifier, place, Rc::new(pause), task.tell.clone()).await;
             task.run(work).await;

@@ -134,17 +134,29 @@ impl Work {
                 offset,
                 length,
                 reply,
-            } => reply.send(self.show(offset, length).await.map_err(Fault::from)),
+            } => {
+                let shown = self.show(offset, length).await;
+                reply.send(shown.map_err(|error| self.fault(error)));
+            }
             Job::Blob { file, reply } => {
-                reply.send(
-                    self.blob(file)
-                        .await
-                        .map(JsValue::from)
-                        .map_err(Fault::from),
-                );
+                let blob = self.blob(file).await.map(JsValue::from);
+                reply.send(blob.map_err(|error| self.fault(error)));
             }
             Job::Save => self.save(),
+            Job::SaveWanted(wanted) => {
+                if let Medium::Opfs(_, folder) = &self.medium {
+                    // A choice that cannot be saved is forgotten with the page, as in memory.
+                    let _ = folder.save_wanted(&wanted).await;
+                }
+            }
             Job::Close { .. } => {}
+        }
+    }
+
+    fn fault(&self, error: StorageError) -> Fault {
+        match self.medium {
+            Medium::Files(_) => Fault::of_own_files(&error),
+            Medium::Opfs(..) | Medium::Blobs(_) => error.into(),
         }
     }
 
@@ -174,6 +186,11 @@ impl Work {
             let offset = self.info.lengths().piece_offset(piece) + u64::from(begin);
             return self.read_exactly(offset, length as usize).await;
         }
+        if let Medium::Files(files) = &self.medium
+            && !files.is_checked(piece)
+        {
+            self.check_own(piece).await?;
+        }
         // Blobs are read in chunks that begin anew with each piece.
         let mut data = Vec::with_capacity(length as usize);
         let end = begin + length;
@@ -191,6 +208,29 @@ impl Work {
             next = start + to as u32;
         }
         Ok(data.into())
+    }
+
+    /// Hashes a piece of the page's own files before it is served for the first time.
+    async fn check_own(&mut self, piece: PieceIndex) -> Result<(), StorageError> {
+        let size = self.info.layout().piece_size(piece);
+        let mut hasher = self.hashers.hasher(piece);
+        while !hasher.is_done() {
+            let start = hasher.taken() / CHUNK * CHUNK;
+            let chunk = self.chunk(piece, start).await?;
+            hasher.update(&chunk);
+            self.breathe().await;
+        }
+        let right = self.verifier.judge(piece, &hasher.finish()) == Verdict::Good;
+        let Medium::Files(files) = &mut self.medium else {
+            return Ok(());
+        };
+        if right {
+            files.was_checked(piece);
+            return Ok(());
+        }
+        self.read_ahead = ReadAhead::default();
+        let offset = self.info.lengths().piece_offset(piece);
+        Err(files.was_changed(&self.info, offset, size as usize))
     }
 
     async fn chunk(&mut self, piece: PieceIndex, start: u32) -> Result<Bytes, StorageError> {
@@ -316,15 +356,12 @@ impl Work {
         match &mut self.medium {
             Medium::Opfs(files, _) => files.blob(&self.info, file).await,
             Medium::Blobs(blobs) => blobs.blob(&self.info, file),
-            Medium::Files(files) => files.0.get(file).cloned().ok_or(StorageError::Failed {
-                place: self.info.name().to_owned(),
-                reason: "no such file".to_owned(),
-            }),
+            Medium::Files(files) => files.blob(&self.info, file),
         }
     }
 
     fn save(&mut self) {
-        let Medium::Opfs(_, folder) = &self.medium else {
+        let Medium::Opfs(files, folder) = &mut self.medium else {
             return;
         };
         // The last piece is saved at once: a page is closed when it is done.
@@ -332,7 +369,8 @@ impl Work {
         if self.saved.outdated && due {
             self.saved.at = milliseconds();
             // A list that cannot be saved costs the next visit some checking or fetching, no more.
-            self.saved.outdated = folder.save_have(&self.have).is_err();
+            let slots = folder.save_slots(&mut files.slots);
+            self.saved.outdated = slots.and_then(|()| folder.save_have(&self.have)).is_err();
         }
     }
 
@@ -360,7 +398,8 @@ async fn open_medium(
         Place::Files(files) => {
             tell(Told::Medium("files"));
             let all = Presence::Maybe(Bitfield::full(pieces));
-            return Ok((Medium::Files(OwnFiles(files)), all));
+            let files = OwnFiles::new(files, pieces);
+            return Ok((Medium::Files(files), all));
         }
         Place::Memory => None,
         Place::Opfs(parent) => Some(parent),
@@ -377,8 +416,10 @@ async fn open_medium(
                     Some(have) if have.count_ones() > 0 => Presence::Maybe(have),
                     _ => Presence::Nothing,
                 };
+                let slots = folder.slots(info).map_err(failed)?;
                 tell(Told::Medium("opfs"));
-                return Ok((Medium::Opfs(Opfs::new(folder.handle()), folder), presence));
+                let files = Opfs::new(folder.handle(), slots);
+                return Ok((Medium::Opfs(files, folder), presence));
             }
             None => tell(Told::InUse),
         }

@@ -37,6 +37,36 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// Addresses of this machine to speak to peers from, at least one.
+#[derive(Clone, Debug)]
+pub struct Bind(pub Vec<IpAddr>);
+
+/// Reads an IP address, or the name of a network interface, which stands for its addresses.
+pub fn parse_bind(text: &str) -> Result<Bind, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(Bind(vec![address]));
+    }
+    let interfaces = if_addrs::get_if_addrs().map_err(|error| error.to_string())?;
+    let addresses: Vec<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| interface.name == text && !interface.is_link_local())
+        .map(|interface| interface.ip())
+        .collect();
+    if addresses.is_empty() {
+        let mut names: Vec<&str> = interfaces
+            .iter()
+            .map(|interface| interface.name.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        return Err(format!(
+            "expected an IP address, or a network interface with one: {}",
+            names.join(", ")
+        ));
+    }
+    Ok(Bind(addresses))
+}
+
 /// Listens where asked, or by default on the first free port from 8080 on.
 pub async fn listen(asked: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     if let Some(address) = asked {
@@ -176,6 +206,24 @@ mod tests {
         ] {
             assert!(parse_listen(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_address_or_an_interface_can_be_bound_to() {
+        let addresses = |text: &str| parse_bind(text).map(|bind| bind.0);
+        assert_eq!(
+            addresses("::1"),
+            Ok(vec!["::1".parse().expect("an address")])
+        );
+        let error = addresses("none0").expect_err("there is no such interface");
+        let interfaces = if_addrs::get_if_addrs().expect("interfaces");
+        let loopback = interfaces
+            .iter()
+            .find(|interface| interface.is_loopback())
+            .expect("a loopback interface");
+        let found = addresses(&loopback.name).expect("its addresses");
+        assert!(found.contains(&loopback.ip()), "{found:?}");
+        assert!(error.contains(&loopback.name), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use brackish_wire::{BLOCK_LENGTH, MAX_PIECE_LENGTH};
 use clap::{Args, Parser, Subcommand};
 
 use crate::access::{self, AccessArgs};
-use crate::addresses;
+use crate::addresses::{self, Bind};
 use crate::selection::{self, Wanted};
 
 /// Share, download and seed big files between browsers and BitTorrent clients.
@@ -271,6 +271,10 @@ pub struct PeerArgs {
     /// TCP port for peers [default: any free one].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+    /// Speak to TCP and UDP peers from this address, or the addresses of this network interface, alone
+    /// [default: all].
+    #[arg(long, value_name = "ADDR|INTERFACE", value_parser = addresses::parse_bind)]
+    pub bind: Option<Bind>,
     /// A TCP peer to connect to at once; repeatable.
     #[arg(long = "peer", value_name = "HOST:PORT", value_parser = parse_peer)]
     pub peers: Vec<String>,

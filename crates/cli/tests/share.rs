@@ -156,3 +156,39 @@ fn a_dead_tracker_and_nobody_else_is_a_failure_that_names_it() {
     );
     ran.assert_failed_naming(&[&tracker, "refused"]);
 }
+
+#[test]
+fn a_page_for_this_machine_alone_says_that_the_peer_port_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.bin"), sample(1000)).expect("written");
+    let said = |flags: &[&str]| {
+        let args = [&["share", "a.bin", "--listen", "127.0.0.1:0"], flags].concat();
+        let mut child = common::brackish(folder.path(), &args)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        // The last line of the links: what is said of the port follows or not.
+        let mut out = std::io::BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut line = String::new();
+        while !line.contains("Ctrl-C") {
+            line.clear();
+            let read = std::io::BufRead::read_line(&mut out, &mut line).expect("stdout");
+            assert!(read > 0, "it ended");
+        }
+        let sent = std::process::Command::new("kill")
+            .arg(child.id().to_string())
+            .status();
+        assert!(sent.expect("kill runs").success());
+        let output = child.wait_with_output().expect("it ends");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    if cfg!(unix) {
+        let open = said(&[]);
+        assert!(open.contains("--bind 127.0.0.1 closes it"), "{open}");
+        for closed in [&["--bind", "127.0.0.1"][..], &["--no-tcp"]] {
+            let quiet = said(closed);
+            assert!(!quiet.contains("--bind"), "{quiet}");
+        }
+    }
+}

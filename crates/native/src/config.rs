@@ -1,5 +1,7 @@
 //! What a node may be told before it starts.
 
+use std::net::IpAddr;
+
 use brackish_core::{Limits, NODE_PEERS};
 use brackish_wire::PeerId;
 
@@ -9,6 +11,10 @@ pub struct NodeConfig {
     /// The TCP port on which peers are accepted, on IPv4 and IPv6. `None` leaves the choice to the
     /// system.
     pub port: Option<u16>,
+    /// The addresses of this machine that TCP and UDP peers are spoken to from: connections are
+    /// accepted on them, made from them, and offered by them over WebRTC. Peers of a family that none
+    /// is of are not spoken to. Empty: all addresses.
+    pub bind: Vec<IpAddr>,
     /// Whether to speak TCP with peers, both ways.
     pub tcp: bool,
     /// Whether to speak WebRTC with peers.
@@ -31,6 +37,7 @@ impl Default for NodeConfig {
     fn default() -> Self {
         Self {
             port: None,
+            bind: Vec::new(),
             tcp: true,
             webrtc: true,
             ice_servers: Vec::new(),

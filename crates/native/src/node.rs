@@ -1,6 +1,7 @@
 //! The handle of a running node.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use brackish_core::Limits;
@@ -32,6 +33,14 @@ pub enum NodeError {
     Listen {
         /// The port that was asked for; 0 where the choice was the system's.
         port: u16,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// An address to speak to peers from is not one of this machine.
+    #[error("cannot bind to {address}: {error}")]
+    Bind {
+        /// The address that was asked for.
+        address: IpAddr,
         /// What the system says.
         error: io::Error,
     },

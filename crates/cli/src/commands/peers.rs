@@ -23,6 +23,10 @@ pub async fn start_node<'a>(
     let max_peers = usize::from(args.max_peers);
     let config = NodeConfig {
         port: args.port,
+        bind: args
+            .bind
+            .as_ref()
+            .map_or_else(Vec::new, |bind| bind.0.clone()),
         tcp: !args.no_tcp,
         webrtc: !args.no_webrtc,
         ice_servers: ice_servers(&args.ice_servers, trackers),

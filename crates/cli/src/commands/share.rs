@@ -61,6 +61,7 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
     let web = Web::start(listener, &site, config, served)?;
     let torrent = add(&node, &args, metainfo.clone(), map, listening, named_peers).await?;
     announce(mode, &metainfo, &site, &node);
+    warn_of_open_port(&args, listening, &node);
     let mut view = LiveView::new(mode, &name);
     let follower = Follower::new(&torrent, &mut view, &stop).with_refusals(refused);
     let ended = serve(follower).await;
@@ -187,6 +188,20 @@ fn announce(mode: Mode, metainfo: &Metainfo, site: &Site, node: &Node) {
     print::line(
         "\nAnyone who has the link and reaches this machine can download. Ctrl-C ends it.\n",
     );
+}
+
+/// Says that a page for this machine alone does not make the peer port so.
+fn warn_of_open_port(args: &ShareArgs, listening: SocketAddr, node: &Node) {
+    if let Some(port) = node.tcp_port()
+        && listening.ip().is_loopback()
+        && args.peers.bind.is_none()
+    {
+        print::note(format_args!(
+            "--listen is the address of the page and tracker alone: TCP port {port} for peers is open to \
+             the network; --bind {} closes it",
+            listening.ip()
+        ));
+    }
 }
 
 /// A code to photograph, in half blocks: dark on light whatever the terminal's colours are.

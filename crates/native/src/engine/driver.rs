@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,6 +48,8 @@ pub(super) struct Driver {
     pub(super) web_seeds: Rc<WebSeeds>,
     pub(super) fetches: HashMap<JobId, Fetch>,
     pub(super) stack: Option<Rc<dyn Stack>>,
+    /// The addresses that peers are dialled from; all if there is none in it.
+    pub(super) bind: Rc<[IpAddr]>,
     pub(super) encrypted_peers: EncryptedPeers,
     /// Announces, tracker sockets and WebRTC closes under way: what a shutdown waits for.
     pub(super) farewells: usize,
@@ -77,6 +79,7 @@ impl Driver {
         pool: Arc<Pool>,
         allocation: Allocation,
         stack: Option<Rc<dyn Stack>>,
+        bind: Vec<IpAddr>,
         me: &Weak<RefCell<Driver>>,
     ) -> Self {
         Self {
@@ -93,6 +96,7 @@ impl Driver {
             web_seeds: Rc::default(),
             fetches: HashMap::new(),
             stack,
+            bind: bind.into(),
             encrypted_peers: EncryptedPeers::default(),
             farewells: 0,
             wake: Rc::new(Notify::new()),

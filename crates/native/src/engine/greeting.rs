@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::driver::{Driver, Link, Shared};
+use super::listen;
 use super::tcp::{ROOM, TcpLink, serve};
 use crate::mse::{self, Agreed, MseError};
 use crate::trackers::in_words;
@@ -91,7 +92,8 @@ async fn welcome(
 
 /// Connects to a peer, then serves the connection until it ends.
 pub(super) async fn dial(driver: Shared, connection: ConnectionId, address: SocketAddr) {
-    let stream = match connect(address).await {
+    let bind = driver.borrow().bind.clone();
+    let stream = match connect(address, &bind).await {
         Ok(stream) => stream,
         Err(error) => return driver.borrow_mut().ended(connection, in_words(&error)),
     };
@@ -161,7 +163,8 @@ async fn greet(
         Err(error) => error,
     };
     // What the first connection died of tells more than why the second was no better.
-    let Ok(stream) = connect(address).await else {
+    let bind = driver.borrow().bind.clone();
+    let Ok(stream) = connect(address, &bind).await else {
         return Err(failure);
     };
     let greeted = greet_encrypted(stream, first).await.map_err(|_| failure)?;
@@ -198,8 +201,8 @@ async fn in_time(
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = match timeout(DIAL_TIMEOUT, TcpStream::connect(address)).await {
+async fn connect(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
+    let stream = match timeout(DIAL_TIMEOUT, listen::connect(address, bind)).await {
         Ok(stream) => stream?,
         Err(_) => return Err(io::ErrorKind::TimedOut.into()),
     };

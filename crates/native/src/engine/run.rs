@@ -108,11 +108,12 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
         seed,
     } = setup;
     let (tcp_port, listeners) = match config.tcp {
-        true => listen::listen(config.port).map(|(port, listeners)| (Some(port), listeners))?,
+        true => listen::listen(config.port, &config.bind)
+            .map(|(port, listeners)| (Some(port), listeners))?,
         false => (None, Vec::new()),
     };
     let stack: Option<Rc<dyn Stack>> = match config.webrtc {
-        true => Some(rtc::stack(ice_servers).map_err(NodeError::System)?),
+        true => Some(rtc::stack(ice_servers, config.bind.clone()).map_err(NodeError::System)?),
         false => None,
     };
     let pool = Arc::new(Pool::start().map_err(NodeError::System)?);
@@ -132,6 +133,7 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
             pool,
             config.allocation,
             stack,
+            config.bind,
             me,
         ))
     });

@@ -6,9 +6,21 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// dozens.
 const MAX_ADDRESSES: usize = 6;
 
-/// The addresses to bind, each with a port of the system's choice. Bound one by one, not as a
-/// wildcard, which would leave loopback out: on a machine without a network it is the only one.
-pub(super) fn local() -> Vec<SocketAddr> {
+/// The addresses to bind, each with a port of the system's choice: those in `bind`, or all if there
+/// is none in it. Bound one by one, not as a wildcard, which would leave loopback out: on a machine
+/// without a network it is the only one.
+pub(super) fn local(bind: &[IpAddr]) -> Vec<SocketAddr> {
+    let addresses = match bind {
+        [] => all(),
+        some => some.iter().copied().take(MAX_ADDRESSES).collect(),
+    };
+    addresses
+        .into_iter()
+        .map(|address| SocketAddr::new(address, 0))
+        .collect()
+}
+
+fn all() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let mut addresses: Vec<IpAddr> = interfaces
         .iter()
@@ -21,9 +33,6 @@ pub(super) fn local() -> Vec<SocketAddr> {
     addresses.truncate(MAX_ADDRESSES);
     addresses.push(Ipv4Addr::LOCALHOST.into());
     addresses
-        .into_iter()
-        .map(|address| SocketAddr::new(address, 0))
-        .collect()
 }
 
 fn is_usable(address: &IpAddr) -> bool {

@@ -13,6 +13,7 @@ mod stack;
 mod stun;
 
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -78,9 +79,9 @@ pub(crate) enum RtcError {
     Ended,
 }
 
-/// The stack in use.
-pub(crate) fn stack(ice_servers: IceServers) -> io::Result<Rc<dyn Stack>> {
-    Ok(Rc::new(stack::WebRtcStack::new(ice_servers)))
+/// The stack in use, with sockets on the addresses in `bind`; on all if there is none in it.
+pub(crate) fn stack(ice_servers: IceServers, bind: Vec<IpAddr>) -> io::Result<Rc<dyn Stack>> {
+    Ok(Rc::new(stack::WebRtcStack::new(ice_servers, bind)))
 }
 
 #[cfg(test)]

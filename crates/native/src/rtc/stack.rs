@@ -1,6 +1,7 @@
 //! The stack of the `webrtc` crate.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +73,7 @@ pub(super) struct WebRtcStack {
     threads: Arc<Threads>,
     checks: Arc<NodeChecks>,
     ice_servers: IceServers,
+    bind: Vec<IpAddr>,
 }
 
 /// What the crate's threads tell of a connection.
@@ -103,11 +105,12 @@ impl Drop for PeerChannel {
 }
 
 impl WebRtcStack {
-    pub(super) fn new(ice_servers: IceServers) -> Self {
+    pub(super) fn new(ice_servers: IceServers, bind: Vec<IpAddr>) -> Self {
         Self {
             threads: Arc::new(Threads::new()),
             checks: Arc::default(),
             ice_servers,
+            bind,
         }
     }
 
@@ -135,7 +138,7 @@ impl WebRtcStack {
             .with_setting_engine(settings(mdns, check_interval))
             .with_runtime(runtime.clone())
             .with_handler(handler.clone())
-            .with_udp_addrs(addresses::local())
+            .with_udp_addrs(addresses::local(&self.bind))
             // A connection that is dropped half made then ends; see `RtcRuntime` for the threads.
             .with_dedicated_reactor_pool_size(1)
             .build()

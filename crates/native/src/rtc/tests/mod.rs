@@ -13,8 +13,8 @@ const WINDOW: usize = 256 << 10;
 
 async fn pair() -> (Rc<dyn Channel>, Rc<dyn Channel>) {
     let (one, other) = (
-        stack(IceServers::default()).unwrap(),
-        stack(IceServers::default()).unwrap(),
+        stack(IceServers::default(), Vec::new()).unwrap(),
+        stack(IceServers::default(), Vec::new()).unwrap(),
     );
     let (offerer, offer) = one.make(None).await.unwrap();
     let (answerer, answer) = other.make(Some(&offer)).await.unwrap();
@@ -53,7 +53,7 @@ fn run(test: impl Future<Output = ()>) {
 #[test]
 fn an_offer_carries_all_candidates_and_the_message_size() {
     run(async {
-        let (_, sdp) = stack(IceServers::default())
+        let (_, sdp) = stack(IceServers::default(), Vec::new())
             .unwrap()
             .make(None)
             .await
@@ -122,7 +122,7 @@ fn an_offer_that_is_no_sdp_is_an_error() {
     run(async {
         for offer in ["", "v=0", "\u{0}\u{1}", "a=max-message-size:x"] {
             assert!(
-                stack(IceServers::default())
+                stack(IceServers::default(), Vec::new())
                     .unwrap()
                     .make(Some(offer))
                     .await
@@ -137,8 +137,8 @@ fn an_offer_that_is_no_sdp_is_an_error() {
 fn a_name_that_nobody_answers_for_does_not_keep_a_connection_from_opening() {
     run(async {
         let (one, other) = (
-            stack(IceServers::default()).unwrap(),
-            stack(IceServers::default()).unwrap(),
+            stack(IceServers::default(), Vec::new()).unwrap(),
+            stack(IceServers::default(), Vec::new()).unwrap(),
         );
         let (offerer, offer) = one.make(None).await.unwrap();
         // As Chromium does it: no address, only names.
@@ -195,7 +195,7 @@ fn an_offer_with_a_hundred_candidates_has_a_node_check_ten_of_them_slowly() {
     run(async {
         let others = tokio::net::UdpSocket::bind("0.0.0.0:0").await.unwrap();
         let port = others.local_addr().unwrap().port();
-        let (_, offer) = stack(IceServers::default())
+        let (_, offer) = stack(IceServers::default(), Vec::new())
             .unwrap()
             .make(None)
             .await
@@ -210,7 +210,7 @@ fn an_offer_with_a_hundred_candidates_has_a_node_check_ten_of_them_slowly() {
             hostile += &format!("a=candidate:{index} {candidate}\r\n");
         }
         let begun = std::time::Instant::now();
-        let _connection = stack(IceServers::default())
+        let _connection = stack(IceServers::default(), Vec::new())
             .unwrap()
             .make(Some(&hostile))
             .await
@@ -222,5 +222,23 @@ fn an_offer_with_a_hundred_candidates_has_a_node_check_ten_of_them_slowly() {
         }
         let least = Duration::from_millis(50) * (PACKETS - 1);
         assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn an_offer_names_the_bound_addresses_alone() {
+    run(async {
+        let loopback = vec![std::net::Ipv4Addr::LOCALHOST.into()];
+        let stack = stack(IceServers::default(), loopback).unwrap();
+        let (_, sdp) = stack.make(None).await.unwrap();
+        let candidates: Vec<_> = sdp
+            .lines()
+            .filter(|line| line.starts_with("a=candidate"))
+            .collect();
+        assert!(!candidates.is_empty());
+        assert!(
+            candidates.iter().all(|line| line.contains(" 127.0.0.1 ")),
+            "{candidates:?}"
+        );
     });
 }

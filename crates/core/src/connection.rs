@@ -7,6 +7,7 @@ use brackish_wire::message::{DEFAULT_MAX_FRAME, Decoder};
 use brackish_wire::tracker::ws::OfferId;
 use brackish_wire::{Bitfield, BlockRequest, InfoHash, PeerId, PieceIndex};
 
+use crate::bans::Suspect;
 use crate::meter::Meter;
 use crate::outbox::Outbox;
 use crate::pex::Exchanger;
@@ -27,6 +28,8 @@ const MAX_EARLY_HAVES: usize = 10_000;
 pub(crate) struct Connection {
     pub via: Via,
     pub address: Option<SocketAddr>,
+    /// Where the other end of a data channel is, if the driver has said.
+    pub remote: Option<SocketAddr>,
     /// The address in the peer set that this connection keeps busy.
     pub dialable: Option<SocketAddr>,
     /// We dialled it, or it came of our offer.
@@ -192,6 +195,7 @@ impl Connection {
         Self {
             via,
             address: None,
+            remote: None,
             dialable: None,
             outgoing,
             torrent: None,
@@ -223,6 +227,15 @@ impl Connection {
     /// Who is there, as far as is known.
     pub fn remote_id(&self) -> Option<PeerId> {
         self.peer.as_ref().map(|peer| peer.id).or(self.signalled)
+    }
+
+    /// Whom a ban of its peer would be of.
+    pub fn suspect(&self, id: PeerId) -> Suspect {
+        Suspect {
+            id,
+            address: self.address.or(self.remote),
+            dialled: self.outgoing && self.via == Via::Tcp,
+        }
     }
 
     /// The address that was dialled, where the connection ends for this reason without a handshake.

@@ -1,5 +1,6 @@
 //! What a driver tells the session.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use brackish_wire::merkle::Hash;
@@ -20,6 +21,15 @@ pub enum Input<'a> {
         /// Bytes that the driver takes from [`Output::Transmit`](crate::Output::Transmit) before
         /// it has said [`Input::Sent`]. A bound on what waits in the driver, not on the transport.
         room: usize,
+    },
+    /// The driver knows where the other end of a data channel is: the remote address of the pair of
+    /// candidates in use. Bad data from there bans the host, and not a peer id that anyone may use.
+    /// A driver that is not told, as in a page, leaves it out.
+    Located {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Where.
+        address: SocketAddr,
     },
     /// Bytes came in, cut anywhere.
     Received {

@@ -15,6 +15,7 @@
 
 mod announce;
 mod asking;
+mod bans;
 mod begun;
 mod blame;
 mod blocks;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use brackish_wire::{PeerId, peer_priority};
 
+use crate::bans::{Bans, Suspect};
 use crate::{KeySet, Table, Timestamp};
 
 /// Addresses kept: far more than are ever connected, far fewer than a hostile tracker can name.
@@ -28,9 +29,6 @@ const MAX_FAILURES: u32 = 5;
 
 /// The same for an address that a peer named.
 const MAX_FAILURES_BY_PEER: u32 = 2;
-
-/// Bans remembered.
-const MAX_BANNED: usize = 1000;
 
 /// Who named an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +52,7 @@ pub(crate) struct PeerSet {
     by_peers: usize,
     /// Where we are, as others see it: what priorities are computed with.
     own: SocketAddr,
-    banned: KeySet<IpAddr>,
-    banned_addresses: KeySet<SocketAddr>,
+    bans: Bans,
 }
 
 /// What is dialled first: what the user named, then the highest priority.
@@ -84,8 +81,7 @@ impl PeerSet {
             by_sender: Vec::new(),
             by_peers: 0,
             own: SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), port.unwrap_or(0)),
-            banned: KeySet::default(),
-            banned_addresses: KeySet::default(),
+            bans: Bans::default(),
         }
     }
 
@@ -111,7 +107,7 @@ impl PeerSet {
     pub fn add(&mut self, address: SocketAddr, source: Source) {
         let impossible =
             address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast();
-        if impossible || self.is_banned(address) {
+        if impossible || self.bans.has_address(address) {
             return;
         }
         if let Some(known) = self.known.get(&address) {
@@ -268,21 +264,16 @@ impl PeerSet {
         busy.map(|(address, _)| address).collect()
     }
 
-    /// The peer there sent bad data. A host on the internet is banned whole; on loopback, where
-    /// many peers may share the address, one port is.
-    pub fn ban(&mut self, address: SocketAddr) {
-        self.remove(address);
-        if address.ip().is_loopback() {
-            if self.banned_addresses.len() < MAX_BANNED {
-                self.banned_addresses.insert(address);
-            }
-        } else if self.banned.len() < MAX_BANNED {
-            self.banned.insert(address.ip());
+    /// The peer there sent bad data: it is forgotten, and not added again.
+    pub fn ban(&mut self, peer: &Suspect, now: Timestamp) {
+        if let Some(address) = peer.address {
+            self.remove(address);
         }
+        self.bans.ban(peer, now);
     }
 
-    pub fn is_banned(&self, address: SocketAddr) -> bool {
-        self.banned.contains(&address.ip()) || self.banned_addresses.contains(&address)
+    pub fn bans(&self) -> &Bans {
+        &self.bans
     }
 
     fn make_ready(&mut self, address: SocketAddr) {
@@ -389,7 +380,12 @@ mod tests {
     fn a_banned_host_is_not_added_under_another_port() {
         let mut set = set();
         set.add(address(1), Source::Tracker);
-        set.ban(address(1));
+        let liar = Suspect {
+            id: PeerId([2; 20]),
+            address: Some(address(1)),
+            dialled: true,
+        };
+        set.ban(&liar, Timestamp::ZERO);
         set.add(address(2), Source::Tracker);
         assert_eq!(set.next_dial(Timestamp::ZERO, |_| true), None);
     }

@@ -1,13 +1,13 @@
 //! One torrent of a session: what is known of it, what is here, who takes part.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use brackish_wire::metainfo::{Info, Verdict, Verifier};
-use brackish_wire::{Bitfield, InfoHash, Layout, PeerId, PieceHash, PieceIndex};
+use brackish_wire::{Bitfield, InfoHash, Layout, PieceHash, PieceIndex};
 
 use crate::announce::Tracker;
+use crate::bans::Suspect;
 use crate::blame::{Blame, Digest};
 use crate::blocks::BlockChecks;
 use crate::choker::Choker;
@@ -35,9 +35,6 @@ use crate::{
 /// proves bad.
 const MAX_DEPARTED: usize = 256;
 
-/// Peer ids banned in one torrent.
-const MAX_BANNED_IDS: usize = 1000;
-
 #[derive(Debug)]
 pub(crate) struct Torrent {
     /// What it was added as.
@@ -61,8 +58,8 @@ pub(crate) struct Torrent {
     pub peer_set: PeerSet,
     /// Who came and left, for peer exchange.
     pub pex: Log,
-    pub banned_ids: KeySet<PeerId>,
-    pub departed: VecDeque<(ConnectionId, PeerId, Option<SocketAddr>)>,
+    /// Peers that left, to be banned if their data proves bad.
+    pub departed: VecDeque<(ConnectionId, Suspect)>,
     pub trackers: Vec<Tracker>,
     pub web_seeds: Vec<WebSeed>,
     /// Offers sent to trackers and not answered.
@@ -157,7 +154,6 @@ impl Torrent {
             active: Vec::new(),
             peer_set,
             pex: Log::default(),
-            banned_ids: KeySet::default(),
             departed: VecDeque::new(),
             trackers: Vec::new(),
             web_seeds: Vec::new(),
@@ -226,18 +222,12 @@ impl Torrent {
         self.state == TorrentState::Seeding
     }
 
-    pub fn depart(&mut self, connection: ConnectionId, id: PeerId, address: Option<SocketAddr>) {
+    pub fn depart(&mut self, connection: ConnectionId, peer: Suspect) {
         self.active.retain(|active| *active != connection);
         if self.departed.len() >= MAX_DEPARTED {
             self.departed.pop_front();
         }
-        self.departed.push_back((connection, id, address));
-    }
-
-    pub fn ban_id(&mut self, id: PeerId) {
-        if self.banned_ids.len() < MAX_BANNED_IDS {
-            self.banned_ids.insert(id);
-        }
+        self.departed.push_back((connection, peer));
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{Session, Shown};
 use crate::connection::{Connection, Has, Peer, Stage};
+use crate::torrent::Torrent;
 use crate::{AcceptError, ConnectionId, DisconnectReason, Event, Output, TorrentId, Via};
 
 /// Bytes of a `have`: what a torrent says of its own accord is one of each piece.
@@ -34,7 +35,11 @@ impl Session {
         if self.shutting_down {
             return Err(AcceptError::ShuttingDown);
         }
-        if address.is_some_and(|a| self.torrents.values().any(|t| t.peer_set.is_banned(a))) {
+        if address.is_some_and(|a| {
+            self.torrents
+                .values()
+                .any(|t| t.peer_set.bans().has_address(a))
+        }) {
             return Err(AcceptError::Banned);
         }
         if self.connections.len() >= self.cx.config.connections {
@@ -143,7 +148,8 @@ impl Session {
         if handshake.peer_id == self.cx.config.peer_id {
             return Err(DisconnectReason::Itself);
         }
-        if torrent.banned_ids.contains(&handshake.peer_id) {
+        let peer = connection.suspect(handshake.peer_id);
+        if torrent.peer_set.bans().has_id(&peer, self.cx.now) {
             return Err(DisconnectReason::Banned);
         }
         if connection.relay.is_some() && connection.signalled != Some(handshake.peer_id) {
@@ -265,6 +271,18 @@ impl Session {
         }
     }
 
+    /// The driver says where the other end of a data channel is.
+    pub(super) fn located(&mut self, id: ConnectionId, address: SocketAddr) {
+        let Some(connection) = self.connections.get_mut(id.into()) else {
+            return;
+        };
+        connection.remote = Some(address);
+        let torrent = connection.torrent.and_then(|id| self.torrents.get(&id));
+        if torrent.is_some_and(|torrent| torrent.peer_set.bans().has_address(address)) {
+            self.close(id, DisconnectReason::Banned);
+        }
+    }
+
     pub(super) fn sent(&mut self, id: ConnectionId, bytes: usize) {
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
@@ -341,7 +359,7 @@ impl Session {
         let Some(mut peer) = connection.peer.take() else {
             return true;
         };
-        torrent.depart(id, peer.id, connection.address);
+        torrent.depart(id, connection.suspect(peer.id));
         if let Some(address) = connection.dialable {
             torrent.pex.push(address, false);
         }
@@ -419,25 +437,17 @@ impl Session {
             return;
         };
         let connected = self.connections.get(id.into());
-        let identity = match connected.and_then(|c| Some((c.peer.as_ref()?.id, c.address))) {
-            Some(identity) => identity,
-            None => match torrent
-                .departed
-                .iter()
-                .find(|(departed, ..)| *departed == id)
-            {
-                Some((_, peer_id, address)) => (*peer_id, *address),
-                None => return,
-            },
+        let connected = connected.and_then(|c| Some(c.suspect(c.peer.as_ref()?.id)));
+        // One that has left is banned once: more of its blocks may come to light.
+        let departed = |torrent: &mut Torrent| {
+            let at = torrent.departed.iter().position(|(left, _)| *left == id)?;
+            Some(torrent.departed.remove(at)?.1)
         };
-        let (peer_id, address) = identity;
-        if torrent.banned_ids.contains(&peer_id) {
-            return; // More of its blocks have come to light.
-        }
-        torrent.ban_id(peer_id);
-        if let Some(address) = address {
-            torrent.peer_set.ban(address);
-        }
+        let Some(liar) = connected.or_else(|| departed(torrent)) else {
+            return;
+        };
+        torrent.peer_set.ban(&liar, self.cx.now);
+        let (peer_id, address) = (liar.id, liar.address);
         let banned_too = self.of_banned_addresses(torrent_id);
         self.cx.events.push_back(Event::PeerBanned {
             torrent: torrent_id,
@@ -445,6 +455,9 @@ impl Session {
             address,
         });
         self.close(id, DisconnectReason::Banned);
+        if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
+            torrent.departed.retain(|(left, _)| *left != id);
+        }
         self.discard_blocks_of(torrent_id, id);
         for id in banned_too {
             self.close(id, DisconnectReason::Banned);
@@ -459,8 +472,8 @@ impl Session {
         };
         let banned = |c: &Connection| {
             c.torrent == Some(torrent_id)
-                && c.address
-                    .is_some_and(|address| torrent.peer_set.is_banned(address))
+                && (c.address.or(c.remote))
+                    .is_some_and(|address| torrent.peer_set.bans().has_address(address))
         };
         let connections = self.connections.iter().filter(|(_, c)| banned(c));
         connections.map(|(key, _)| key.into()).collect()

@@ -137,7 +137,7 @@ impl Session {
             }
             let wanted = relay.named.iter().filter(|peer| {
                 !known.contains(peer)
-                    && !torrent.banned_ids.contains(peer)
+                    && !torrent.peer_set.bans().has_web_peer(**peer, now)
                     && !torrent.relay.rests(peer, now)
             });
             named.extend(wanted.map(|peer| (*peer, relay.given.count(), *id)));
@@ -216,8 +216,8 @@ impl Session {
     /// Whether an offer that a relay brought is to be answered. Where we have offered to the same
     /// peer, the offer of the greater id counts.
     fn welcomes(&mut self, torrent_id: TorrentId, relay: ConnectionId, offer: &Route) -> bool {
-        let torrent = self.torrents.get(&torrent_id);
-        if torrent.is_none_or(|torrent| torrent.banned_ids.contains(&offer.from)) {
+        let (torrent, now) = (self.torrents.get(&torrent_id), self.cx.now);
+        if torrent.is_none_or(|t| t.peer_set.bans().has_web_peer(offer.from, now)) {
             return false;
         }
         let of_torrent = || {

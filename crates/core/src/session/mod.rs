@@ -282,6 +282,10 @@ impl Session {
         self.cx.now = now;
         match input {
             Input::Opened { connection, room } => self.opened(connection, room),
+            Input::Located {
+                connection,
+                address,
+            } => self.located(connection, address),
             Input::Received { connection, data } => self.received(connection, data),
             Input::Sent { connection, bytes } => self.sent(connection, bytes),
             Input::Room { connection, room } => self.room_changed(connection, room),

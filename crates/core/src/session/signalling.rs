@@ -93,7 +93,8 @@ impl Session {
         let Some(torrent) = self.torrents.get(&torrent_id) else {
             return;
         };
-        let unwanted = peer_id == self.cx.config.peer_id || torrent.banned_ids.contains(&peer_id);
+        let banned = torrent.peer_set.bans().has_web_peer(peer_id, self.cx.now);
+        let unwanted = banned || peer_id == self.cx.config.peer_id;
         if unwanted || !self.prefer_offer_of(torrent_id, peer_id) {
             return;
         }
@@ -161,7 +162,8 @@ impl Session {
         let Some(id) = torrent.offers.remove(&offer_id.0) else {
             return;
         };
-        let unwanted = peer_id == self.cx.config.peer_id || torrent.banned_ids.contains(&peer_id);
+        let banned = torrent.peer_set.bans().has_web_peer(peer_id, self.cx.now);
+        let unwanted = banned || peer_id == self.cx.config.peer_id;
         if unwanted || !self.prefer_answer_of(torrent_id, peer_id) {
             return self.close(id, DisconnectReason::Duplicate);
         }

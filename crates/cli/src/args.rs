@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::access::{self, AccessArgs};
 use crate::addresses::{self, Bind};
+use crate::making::MakingArgs;
 use crate::selection::{self, Wanted};
+use crate::size;
 
 /// Share, download and seed big files between browsers and BitTorrent clients.
 #[derive(Debug, Parser)]
@@ -87,7 +89,7 @@ pub struct ShareArgs {
     #[arg(long)]
     pub super_seed: bool,
     #[command(flatten)]
-    pub version: VersionArgs,
+    pub making: MakingArgs,
     #[command(flatten)]
     pub peers: PeerArgs,
 }
@@ -108,7 +110,7 @@ pub struct DownloadArgs {
     #[arg(value_name = "TORRENT|MAGNET|URL")]
     pub source: String,
     /// Folder to download into.
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    #[arg(short, long, value_name = "DIR", default_value = ".", value_parser = parse_folder())]
     pub output: PathBuf,
     /// Fetch only these files: a place in the list that `info` shows, such as 3 or 2-5, or a pattern
     /// of the path, such as '*.flac' or 'disc 1/**'; repeatable [default: all, or those that the
@@ -159,9 +161,13 @@ pub struct CreateArgs {
     /// The file or folder.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// The .torrent to write [default: the name of PATH with .torrent, in the current folder].
+    /// The .torrent to write, or - for stdout [default: the torrent's name with .torrent, in the
+    /// current folder].
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Replace the .torrent if it is there already.
+    #[arg(long)]
+    pub overwrite: bool,
     /// Announce URL of a tracker; repeatable, each its own tier.
     #[arg(long, value_name = "URL", value_parser = parse_tracker)]
     pub announce: Vec<String>,
@@ -171,11 +177,14 @@ pub struct CreateArgs {
     /// below the URL.
     #[arg(long, value_name = "URL", value_parser = parse_web_seed)]
     pub web_seed: Vec<String>,
-    /// Bytes in a piece, a power of two from 16K to 512M [default: by the size].
+    /// Bytes in a piece, a power of two from 16K to 512M in powers of 1024 [default: by the size].
     #[arg(long, value_name = "N", value_parser = parse_piece_length)]
     pub piece_length: Option<u32>,
+    /// Let peers come from the torrent's trackers alone (BEP 27).
+    #[arg(long)]
+    pub private: bool,
     #[command(flatten)]
-    pub version: VersionArgs,
+    pub making: MakingArgs,
     /// Print a line of JSON per event.
     #[arg(long)]
     pub json: bool,
@@ -285,11 +294,11 @@ pub struct PeerArgs {
     /// STUN server].
     #[arg(long = "ice-server", value_name = "URL")]
     pub ice_servers: Vec<String>,
-    /// Most bytes per second to send to peers, such as 500K or 2M.
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    /// Most bytes per second to send to peers, such as 500K, 1.5M or 2MiB.
+    #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
     pub max_up: Option<u64>,
     /// Most bytes per second to receive.
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    #[arg(long, value_name = "RATE", value_parser = size::parse_rate)]
     pub max_down: Option<u64>,
     /// Most peers connected at once, from 1 to 2000.
     #[arg(long, value_name = "N", default_value_t = 100,
@@ -338,37 +347,23 @@ fn parse_web_seed(text: &str) -> Result<String, String> {
     }
 }
 
-/// Bytes per second, in powers of 1000.
-fn parse_rate(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((end, 'k' | 'K')) => (&text[..end], 1000),
-        Some((end, 'm' | 'M')) => (&text[..end], 1_000_000),
-        _ => (text, 1),
-    };
-    let rate = digits.parse::<u64>().ok();
-    rate.and_then(|number| number.checked_mul(unit))
-        .filter(|rate| *rate > 0)
-        .ok_or_else(|| "expected bytes per second, such as 500K or 2M".to_owned())
+fn parse_piece_length(text: &str) -> Result<u32, String> {
+    let length = size::parse_binary(text).and_then(|length| u32::try_from(length).ok());
+    length
+        .filter(|length| length.is_power_of_two())
+        .filter(|length| (BLOCK_LENGTH..=MAX_PIECE_LENGTH).contains(length))
+        .ok_or_else(|| "expected a power of two from 16K (16384) to 512M".to_owned())
 }
 
-fn parse_piece_length(text: &str) -> Result<u32, String> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((end, 'k' | 'K')) => (&text[..end], 1 << 10),
-        Some((end, 'm' | 'M')) => (&text[..end], 1 << 20),
-        _ => (text, 1),
-    };
-    let length = digits
-        .parse::<u32>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit));
-    match length {
-        Some(length)
-            if length.is_power_of_two() && (BLOCK_LENGTH..=MAX_PIECE_LENGTH).contains(&length) =>
-        {
-            Ok(length)
+/// Reads a folder. Others write to stdout for `-`; a folder of that name is `./-`.
+fn parse_folder() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    use clap::builder::{PathBufValueParser, TypedValueParser};
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => {
+            Err("a torrent's files cannot go to stdout: give a folder (./- if it is called so)")
         }
-        _ => Err("expected a power of two from 16K (16384) to 512M".to_owned()),
-    }
+        false => Ok(path),
+    })
 }
 
 #[cfg(test)]
@@ -387,6 +382,8 @@ mod tests {
         assert_eq!(parse_piece_length("262144"), Ok(262_144));
         assert_eq!(parse_piece_length("256K"), Ok(262_144));
         assert_eq!(parse_piece_length("1m"), Ok(1 << 20));
+        assert_eq!(parse_piece_length("2MiB"), Ok(2 << 20));
+        assert_eq!(parse_piece_length("0.5M"), Ok(1 << 19));
         for wrong in [
             "",
             "K",
@@ -398,16 +395,6 @@ mod tests {
             "1é",
         ] {
             assert!(parse_piece_length(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_rate_may_have_a_unit() {
-        assert_eq!(parse_rate("70000"), Ok(70_000));
-        assert_eq!(parse_rate("500k"), Ok(500_000));
-        assert_eq!(parse_rate("2M"), Ok(2_000_000));
-        for wrong in ["", "0", "K", "2G", "-1", "1.5M"] {
-            assert!(parse_rate(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -13,6 +13,13 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// A sentence that names what it is about itself.
+    pub fn plain(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
 impl Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(without_codes(&self.0).trim_end())

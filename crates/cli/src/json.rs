@@ -52,6 +52,15 @@ pub enum Event<'a> {
         downloaded: u64,
         seconds: f64,
     },
+    /// Something that the user may not expect.
+    Notice {
+        kind: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        message: String,
+    },
     Created {
         path: String,
         info_hash: String,

@@ -13,9 +13,11 @@ mod descriptors;
 mod failure;
 mod format;
 mod json;
+mod making;
 mod print;
 mod selection;
 mod signals;
+mod size;
 mod view;
 mod web;
 
@@ -27,9 +29,18 @@ use args::{Cli, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return tell(&usage),
+    };
     let json = cli.command.json();
-    match run(cli.command) {
+    let ended = run(cli.command);
+    // A command that could not say what it did has failed, whatever it did.
+    let ended = match print::stdout_failure() {
+        Some(reason) => Err(Failure::new("stdout", reason)),
+        None => ended,
+    };
+    match ended {
         Ok(code) => code,
         Err(failure) => {
             if json {
@@ -38,6 +49,17 @@ fn main() -> ExitCode {
                 });
             }
             print::error(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+fn tell(usage: &clap::Error) -> ExitCode {
+    match usage.print() {
+        Ok(()) => ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2)),
+        Err(error) => {
+            print::error(&Failure::new("stdout", error));
             ExitCode::FAILURE
         }
     }

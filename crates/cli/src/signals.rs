@@ -3,6 +3,8 @@
 
 use tokio::sync::watch;
 
+use crate::print;
+
 /// The exit code of a process that Ctrl-C ended, by the shells' custom.
 const INTERRUPTED: i32 = 130;
 
@@ -39,12 +41,18 @@ impl Stop {
         Self(stopped)
     }
 
-    /// Resolves once the person wants an end.
+    /// Resolves once the person wants an end, or stdout takes nothing any more.
     pub async fn requested(&self) {
         let mut stopped = self.0.clone();
-        if stopped.wait_for(|&stopped| stopped).await.is_err() {
-            // Nobody can ask any more, so nobody ever will.
-            std::future::pending::<()>().await;
+        let asked = async {
+            if stopped.wait_for(|&stopped| stopped).await.is_err() {
+                // Nobody can ask any more, so nobody ever will.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = asked => {}
+            () = print::stdout_failed() => {}
         }
     }
 }

@@ -39,9 +39,10 @@ pub use brackish_core::{
     TorrentState, TorrentStats, TrackerStats, TrackerStatus, Via, WebSeedStats, WebSeedStatus,
 };
 pub use config::{Allocation, NodeConfig};
-pub use create::{CreateError, CreateOptions, Version};
+pub use create::{CreateError, CreateOptions, Created, Links, Version};
 pub use node::{Node, NodeError};
 pub use source::{Source, SourceError};
 pub use storage::map::{Place, StorageMap};
+pub use storage::names::Renamed;
 pub use torrent::{Add, AddError, Torrent, TorrentError};
 pub use verify::VerifyError;

@@ -65,8 +65,13 @@ impl Outline {
                         path: names(&found.file.path),
                         length: found.file.length,
                         offset,
-                        kind: FileKind::File,
-                        executable: false,
+                        kind: match &found.file.link {
+                            Some(link) => FileKind::Symlink {
+                                target: Some(names(link)),
+                            },
+                            None => FileKind::File,
+                        },
+                        executable: found.file.executable,
                         hidden: false,
                     };
                     (found.path, entry)

@@ -13,6 +13,7 @@ use crate::config::Allocation;
 pub use crate::hashing::Progress;
 use crate::hashing::hash_pieces;
 use crate::storage::map::Place;
+use crate::storage::names::{Asking, Renamed};
 use crate::storage::{Files, HandleCache, Layout};
 
 /// How the files compare with the torrent.
@@ -24,6 +25,8 @@ pub struct Report {
     pub verified: Bitfield,
     /// The pieces that are wrong or absent, in order.
     pub bad_pieces: Vec<u32>,
+    /// The files that have another name here than in the torrent.
+    pub renamed: Vec<Renamed>,
 }
 
 /// How one file compares.
@@ -93,7 +96,11 @@ pub async fn verify(
 ) -> Result<Report, VerifyError> {
     let info = &metainfo.info;
     let lengths = info.lengths();
-    let layout = Layout::new(info, &Place::Directory(directory.to_path_buf()));
+    let layout = Layout::new(
+        info,
+        &Place::Directory(directory.to_path_buf()),
+        Asking::Look,
+    );
     let mut wanted = Bitfield::full(lengths.piece_count());
     let mut reports = Vec::new();
     let mut ranges = Vec::new();
@@ -110,6 +117,7 @@ pub async fn verify(
         });
         ranges.push(pieces);
     }
+    let renamed = layout.renamed().to_vec();
     let files = Files::new(layout, Allocation::Sparse, Arc::new(HandleCache::default()));
     let hashes = hash_pieces(files, wanted.clone(), progress).await?;
     let mut verified = Bitfield::new(lengths.piece_count());
@@ -132,6 +140,7 @@ pub async fn verify(
         files: reports,
         verified,
         bad_pieces,
+        renamed,
     })
 }
 

@@ -23,6 +23,7 @@ use crate::descriptors;
 use crate::failure::Failure;
 use crate::format::{bytes, count, printable};
 use crate::json::{self, Event, Ready};
+use crate::making;
 use crate::print;
 use crate::signals::Stop;
 use crate::view::{HashingView, LiveView, Mode};
@@ -100,10 +101,13 @@ async fn hash(args: &ShareArgs, mode: Mode) -> Result<(Metainfo, StorageMap), Fa
             .iter()
             .map(|url| vec![url.clone()])
             .collect(),
-        version: args.version.version(),
-        ..CreateOptions::default()
+        ..args.making.options()?
     };
-    Ok(create(&args.paths, options, |progress| view.update(progress)).await?)
+    let created = create(&args.paths, options, |progress| view.update(progress)).await;
+    drop(view);
+    let created = created.map_err(making::refused)?;
+    making::tell(mode, &created);
+    Ok((created.metainfo, created.map))
 }
 
 async fn add(
@@ -204,7 +208,8 @@ fn warn_of_open_port(args: &ShareArgs, listening: SocketAddr, node: &Node) {
     }
 }
 
-/// A code to photograph, in half blocks: dark on light whatever the terminal's colours are.
+/// A code to photograph, in half blocks: dark on light whatever the terminal's colours are; without
+/// colours, as on a dark terminal.
 fn print_qr(url: &str) {
     use qrcode::render::unicode::Dense1x2;
     use qrcode::{EcLevel, QrCode};
@@ -212,14 +217,22 @@ fn print_qr(url: &str) {
     let Ok(code) = QrCode::with_error_correction_level(url, EcLevel::L) else {
         return;
     };
+    let colours = print::colours(print::stdout_is_terminal());
+    let (dark, light) = match colours {
+        true => (Dense1x2::Dark, Dense1x2::Light),
+        false => (Dense1x2::Light, Dense1x2::Dark),
+    };
     let image = code
         .render::<Dense1x2>()
-        .dark_color(Dense1x2::Dark)
-        .light_color(Dense1x2::Light)
+        .dark_color(dark)
+        .light_color(light)
         .build();
     print::line("");
     for row in image.lines() {
-        print::line(format_args!("  \x1b[38;5;16;48;5;231m{row}\x1b[0m"));
+        match colours {
+            true => print::line(format_args!("  \x1b[38;5;16;48;5;231m{row}\x1b[0m")),
+            false => print::line(format_args!("  {row}")),
+        }
     }
 }
 

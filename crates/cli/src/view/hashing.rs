@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use brackish_native::create::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Mode;
+use super::{Mode, coloured};
 use crate::format::{bytes, percent, printable};
 use crate::json::{self, Event};
 use crate::print;
@@ -78,9 +78,9 @@ impl Drop for HashingView {
 }
 
 fn new_bar(total: u64, name: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(
+    let style = ProgressStyle::with_template(&coloured(
         "Hashing {prefix}  {bar:30.cyan/blue} {percent:>3} %  {msg}  {eta}",
-    )
+    ))
     .unwrap_or_else(|_| ProgressStyle::default_bar())
     .progress_chars("━━─");
     ProgressBar::new(total)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use brackish_native::{Event as NodeEvent, TorrentState, TorrentStats, Via};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Mode, sentence};
+use super::{Mode, coloured, sentence};
 use crate::access::Told;
 use crate::format::{bytes, printable};
 use crate::json::{self, Event, Figures, Peer, PeerAction};
@@ -152,7 +152,7 @@ impl LiveView {
         } else {
             "{spinner:.cyan} {wide_msg}"
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(&coloured(template)) {
             bar.set_style(style.progress_chars("━━─").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "));
         }
         bar.set_length(length);

@@ -39,6 +39,14 @@ impl Mode {
     }
 }
 
+/// The template of a bar, without its colours where they are not wanted.
+fn coloured(template: &str) -> String {
+    if print::colours(print::stderr_is_terminal()) {
+        return template.to_owned();
+    }
+    template.replace(".cyan/blue", "").replace(".cyan", "")
+}
+
 /// The state as scripts know it.
 pub fn state_name(state: TorrentState) -> &'static str {
     match state {

@@ -14,6 +14,7 @@ use tokio::task::spawn_local;
 use super::driver::{Driver, Link, Shared};
 use super::greeting;
 use super::webrtc::{self, RtcLink};
+use crate::storage::names::Asking;
 use crate::storage::{Files, Job, Layout};
 use crate::trackers::websocket::{self, SocketEvent};
 
@@ -175,7 +176,7 @@ impl Driver {
         let Some(entry) = self.torrents.get_mut(torrent) else {
             return;
         };
-        let layout = Layout::new(verifier.info(), &entry.place);
+        let layout = Layout::new(verifier.info(), &entry.place, Asking::Try);
         let files = Arc::new(Files::new(layout, self.allocation, self.handles.clone()));
         entry.files = Some(files.clone());
         self.jobs.of_torrent(Job::Open {

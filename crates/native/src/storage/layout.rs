@@ -7,7 +7,7 @@ use brackish_wire::metainfo::{FileEntry, FileKind, Info};
 use brackish_wire::{InfoHash, Lengths, PieceHashers};
 
 use super::map::Place;
-use super::names::os_name;
+use super::names::{self, Asking, Paths, Renamed, os_name};
 
 /// The files of one torrent with their real paths.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(crate) struct Layout {
     files: Vec<Slot>,
     root: Option<PathBuf>,
     parts: Option<PathBuf>,
+    renamed: Vec<Renamed>,
 }
 
 /// One file of the torrent.
@@ -51,7 +52,14 @@ pub(crate) struct Segment {
 impl Layout {
     /// The files of `info` at `place`. A map that is too short leaves the files that it lacks
     /// without a path; opening them fails and names the torrent's own path.
-    pub(crate) fn new(info: &Info, place: &Place) -> Self {
+    pub(crate) fn new(info: &Info, place: &Place, asking: Asking) -> Self {
+        let (paths, renamed) = match place {
+            Place::Map(_) => (Vec::new(), Vec::new()),
+            Place::Directory(directory) => {
+                let Paths { paths, renamed } = names::paths(info, directory, asking);
+                (paths, renamed)
+            }
+        };
         let files = info.files().iter().enumerate().map(|(index, file)| {
             let mut below_root = Vec::new();
             let path = match place {
@@ -59,13 +67,10 @@ impl Layout {
                     .path(index)
                     .map_or_else(|| file.path.iter().map(os_name).collect(), PathBuf::from),
                 Place::Directory(directory) => {
-                    if info.is_multi_file() {
-                        below_root.push(os_name(info.file_name()));
-                    }
-                    below_root.extend(file.path.iter().map(os_name));
-                    below_root
-                        .iter()
-                        .fold(directory.clone(), |path, component| path.join(component))
+                    let path = paths.get(index).cloned().unwrap_or_default();
+                    let below = path.strip_prefix(directory).unwrap_or(&path);
+                    below_root.extend(below.iter().map(OsString::from));
+                    path
                 }
             };
             Slot {
@@ -90,6 +95,7 @@ impl Layout {
                 .as_ref()
                 .map(|root| root.join(parts_name(info.info_hash()))),
             root,
+            renamed,
         }
     }
 
@@ -112,7 +118,13 @@ impl Layout {
             files: files.collect(),
             root: None,
             parts: None,
+            renamed: Vec::new(),
         }
+    }
+
+    /// The files that have other names here than in the torrent.
+    pub(crate) fn renamed(&self) -> &[Renamed] {
+        &self.renamed
     }
 
     /// The folder that no path may leave, and below which files may be made; `None` where the

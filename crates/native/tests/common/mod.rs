@@ -50,7 +50,8 @@ pub async fn torrent_of(paths: &[PathBuf], trackers: &[String]) -> (Metainfo, St
         trackers: trackers.iter().map(|url| vec![url.clone()]).collect(),
         ..CreateOptions::default()
     };
-    create::create(paths, options, |_| {}).await.unwrap()
+    let created = create::create(paths, options, |_| {}).await.unwrap();
+    (created.metainfo, created.map)
 }
 
 pub async fn tcp_node() -> Node {

@@ -170,19 +170,26 @@ impl InfoBuilder {
     /// Refuses paths that no folder can have, or not all at once. [`build`](Self::build) does so too; this is for
     /// before the files are hashed.
     pub fn check(&self) -> Result<(), MetainfoError> {
+        let unusable = |name: &Vec<u8>| {
+            matches!(name.as_slice(), b"" | b"." | b"..")
+                || name.iter().any(|byte| matches!(byte, b'/' | 0))
+        };
+        let refused = |field: &str, path| {
+            Err(MetainfoError::Path {
+                field: field.into(),
+                path,
+                reason: "a name must not be empty, \".\" or \"..\", or have a slash or zero in it",
+            })
+        };
+        if unusable(&self.name) {
+            let name = String::from_utf8_lossy(&self.name);
+            return refused("info.name", name.into_owned());
+        }
         let mut paths: BTreeMap<Vec<u8>, &NewFile> = BTreeMap::new();
         for file in self.files() {
-            let unusable = |name: &Vec<u8>| {
-                matches!(name.as_slice(), b"" | b"." | b"..")
-                    || name.iter().any(|byte| matches!(byte, b'/' | 0))
-            };
             let link = file.link.iter().flatten();
             if file.path.is_empty() || file.path.iter().chain(link).any(unusable) {
-                return Err(MetainfoError::Path {
-                    field: "info.files".into(),
-                    path: file.shown(),
-                    reason: "a name must not be empty, \".\" or \"..\", or have a slash or zero in it",
-                });
+                return refused("info.files", file.shown());
             }
             // Sorted so, a folder's files come right after what has the folder's name.
             let mut key = file.path.join(&0);

@@ -46,6 +46,11 @@ impl FileEntry {
         path::joined(&self.path)
     }
 
+    /// Whether it is a link.
+    pub fn is_link(&self) -> bool {
+        matches!(self.kind, FileKind::Symlink { .. })
+    }
+
     /// Whether it is to be stored: all but padding is.
     pub fn is_stored(&self) -> bool {
         self.kind != FileKind::Padding

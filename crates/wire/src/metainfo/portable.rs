@@ -37,11 +37,11 @@ fn portable_paths(files: &[FileEntry]) -> Result<Vec<Option<Vec<Name>>>, Metainf
         .map(|file| file.path.iter().map(portable).collect())
         .collect();
     let stored = files.iter().zip(&mut paths);
-    let stored = stored.filter(|(file, _)| file.is_stored());
-    files::tell_apart(
-        &mut stored.map(|(_, path)| path).collect::<Vec<_>>(),
-        folded,
-    )?;
+    let mut stored: Vec<_> = stored.filter(|(file, _)| file.is_stored()).collect();
+    // Those that keep all their names come first, so that none of the others gets a path of theirs.
+    stored.sort_by_key(|(file, path)| **path != file.path);
+    let mut stored: Vec<_> = stored.into_iter().map(|(_, path)| path).collect();
+    files::tell_apart(&mut stored, folded)?;
     let same = |path: &[Name], own: &[Name]| {
         path.iter()
             .map(Name::as_bytes)

@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 use super::files::failure;
 use super::map::{Place, StorageMap};
+use super::names::Asking;
 use super::*;
 use crate::config::Allocation;
 use crate::outline::{Outline, Version};
@@ -69,7 +70,11 @@ fn look(info: &Arc<Info>, directory: &Path) -> Result<Presence, StorageError> {
 }
 
 fn store(info: &Info, place: Place, allocation: Allocation) -> Files {
-    Files::new(Layout::new(info, &place), allocation, Arc::default())
+    Files::new(
+        Layout::new(info, &place, Asking::Try),
+        allocation,
+        Arc::default(),
+    )
 }
 
 fn store_in(info: &Info, directory: &Path) -> Files {

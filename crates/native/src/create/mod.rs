@@ -1,6 +1,8 @@
 //! Makes a torrent of files and folders where they are.
 
-use std::collections::BTreeMap;
+mod walk;
+
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,23 +10,33 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use brackish_core::StorageError;
-use brackish_wire::metainfo::{
-    InfoBuilder, Metainfo, MetainfoError, NewFile, default_piece_length,
-};
+use brackish_wire::metainfo::{InfoBuilder, Metainfo, MetainfoError, Name, default_piece_length};
 use brackish_wire::{Bitfield, LengthsError};
 
 use crate::config::Allocation;
 pub use crate::hashing::Progress;
 use crate::hashing::hash_pieces;
+use crate::outline::Outline;
 pub use crate::outline::Version;
-use crate::outline::{Found, Outline};
 use crate::storage::map::StorageMap;
-use crate::storage::names::bytes_of;
+use crate::storage::names::{bytes_of, os_name};
 use crate::storage::{Files, HandleCache, Layout};
+use walk::walk_all;
 
-/// Most folders within each other that are walked. A torrent takes no more, and a link that leads
-/// back up ends here.
-const MAX_DEPTH: usize = 100;
+/// The longest name of a file, in bytes, that common file systems take.
+const MAX_FILE_NAME: usize = 255;
+
+/// What becomes of symbolic links in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// They are links in the torrent, too (BEP 47). One that leads out of the folder is refused.
+    #[default]
+    Keep,
+    /// What they lead to is shared in their place.
+    Follow,
+    /// They are left out.
+    Skip,
+}
 
 /// What a torrent says besides its files.
 #[derive(Clone, Debug, Default)]
@@ -42,9 +54,29 @@ pub struct CreateOptions {
     pub private: bool,
     /// Words for the user.
     pub comment: Option<String>,
+    /// When the torrent says that it was made, in seconds since 1970; `None` takes the clock's time.
+    pub creation_date: Option<i64>,
+    /// What becomes of symbolic links in a folder.
+    pub links: Links,
+    /// Whether what cannot be read is left out, instead of refusing all: files and folders without
+    /// permission, links that lead nowhere, sockets, pipes and devices.
+    pub skip_unreadable: bool,
     /// The versions that the torrent has. For version 2, a piece must be a power of two from 16 KiB
     /// on.
     pub version: Version,
+}
+
+/// A torrent and how it came about.
+#[derive(Debug)]
+pub struct Created {
+    /// The torrent.
+    pub metainfo: Metainfo,
+    /// Where its files are, to be seeded from there.
+    pub map: StorageMap,
+    /// What could not be read, and so is not in the torrent.
+    pub left_out: Vec<CreateError>,
+    /// How many links were left out.
+    pub skipped_links: usize,
 }
 
 /// Why no torrent was made.
@@ -64,7 +96,25 @@ pub enum CreateError {
         /// Which.
         path: PathBuf,
     },
-    /// A name that is not Unicode, which a torrent cannot hold.
+    /// A link that cannot be followed: what it leads to is not there, or it leads to itself.
+    #[error("{}: the link to {} cannot be followed: {error}", path.display(), target.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// Where it points.
+        target: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A link that leads to what is not shared.
+    #[error("{}: the link leads out of the folder, to {}", path.display(), target.display())]
+    OutwardLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it points.
+        target: PathBuf,
+    },
+    /// A name that is not Unicode, on a system whose names are not bytes.
     #[error("{}: the name is not valid Unicode", path.display())]
     Name {
         /// Which.
@@ -79,7 +129,7 @@ pub enum CreateError {
         second: PathBuf,
     },
     /// Folders within each other without end, as by a link that leads back up.
-    #[error("{}: more than {MAX_DEPTH} folders within each other", path.display())]
+    #[error("{}: more than {} folders within each other", path.display(), walk::MAX_DEPTH)]
     TooDeep {
         /// The folder at which the walk ended.
         path: PathBuf,
@@ -108,21 +158,62 @@ pub enum CreateError {
     },
 }
 
+impl CreateError {
+    /// What could not be taken into the torrent, if it is one file or folder.
+    pub fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Read { path, .. }
+            | Self::NotAFile { path }
+            | Self::Link { path, .. }
+            | Self::OutwardLink { path, .. }
+            | Self::Name { path }
+            | Self::TooDeep { path } => Some(path),
+            Self::SameName { .. }
+            | Self::NoPath
+            | Self::Lengths { .. }
+            | Self::Hash(_)
+            | Self::Metainfo { .. } => None,
+        }
+    }
+}
+
+/// What a `.torrent` of `paths` is called: the torrent's name, which may be given, with `.torrent`.
+pub fn torrent_file_name(paths: &[PathBuf], name: Option<&str>) -> Result<OsString, CreateError> {
+    const ENDING: &str = ".torrent";
+    let name = match name {
+        Some(name) => name.as_bytes().to_vec(),
+        None => default_name(paths)?,
+    };
+    let name = Name::new(&name).map_or_else(|| "files".into(), |name| os_name(&name));
+    let mut file = name.clone();
+    file.push(ENDING);
+    if file.len() <= MAX_FILE_NAME {
+        return Ok(file);
+    }
+    let mut text = name.to_string_lossy().into_owned();
+    while text.len() + ENDING.len() > MAX_FILE_NAME {
+        text.pop();
+    }
+    Ok((text + ENDING).into())
+}
+
 /// Makes a torrent of `paths`, files and folders, hashing on all cores; `progress` is called about
-/// ten times a second and once at the end. Gives the torrent and where its files are, to be seeded
-/// from there. Must run on a tokio runtime with time enabled.
+/// ten times a second and once at the end. Must run on a tokio runtime with time enabled.
 pub async fn create(
     paths: &[PathBuf],
     options: CreateOptions,
     progress: impl FnMut(Progress),
-) -> Result<(Metainfo, StorageMap), CreateError> {
+) -> Result<Created, CreateError> {
     let first = paths.first().ok_or(CreateError::NoPath)?.clone();
     let given = paths.to_vec();
-    let walked = tokio::task::spawn_blocking(move || walk_all(&given)).await;
-    let mut found = walked.map_err(|error| CreateError::Read {
+    let (links, skip_unreadable) = (options.links, options.skip_unreadable);
+    let walked =
+        tokio::task::spawn_blocking(move || walk_all(&given, links, skip_unreadable)).await;
+    let walked = walked.map_err(|error| CreateError::Read {
         path: first.clone(),
         error: io::Error::other(error),
     })??;
+    let mut found = walked.found;
     let total = found
         .iter()
         .fold(0u64, |sum, found| sum.saturating_add(found.file.length));
@@ -136,15 +227,18 @@ pub async fn create(
         None => default_name(paths)?,
     };
     let builder = if single_file {
+        let executable = found.iter().any(|found| found.file.executable);
         for found in &mut found {
             found.file.path = vec![name.clone()];
         }
-        InfoBuilder::single_file(name, total, piece_length)
+        InfoBuilder::single_file(name, total, piece_length).executable(executable)
     } else {
         // A folder given alone is the torrent's own folder; several paths are below it.
         let below = usize::from(paths.len() == 1);
         for found in &mut found {
-            found.file.path.drain(..below.min(found.file.path.len()));
+            for path in std::iter::once(&mut found.file.path).chain(&mut found.file.link) {
+                path.drain(..below.min(path.len()));
+            }
         }
         let files = found.iter().map(|found| found.file.clone());
         InfoBuilder::multi_file(name, files.collect(), piece_length)
@@ -154,6 +248,7 @@ pub async fn create(
         path: first.clone(),
         error,
     };
+    builder.check().map_err(refused)?;
     let outline = Outline::new(builder, options.version).map_err(refused)?;
     let hashers = outline.hashers().map_err(|error| CreateError::Lengths {
         path: first.clone(),
@@ -172,11 +267,19 @@ pub async fn create(
     metainfo.web_seeds = options.web_seeds;
     metainfo.comment = options.comment;
     metainfo.created_by = Some(concat!("Brackish ", env!("CARGO_PKG_VERSION")).to_owned());
-    metainfo.creation_date = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|age| i64::try_from(age.as_secs()).ok());
-    Ok((metainfo, StorageMap::new(paths)))
+    metainfo.creation_date = options.creation_date.or_else(now);
+    Ok(Created {
+        metainfo,
+        map: StorageMap::new(paths),
+        left_out: walked.left_out,
+        skipped_links: walked.skipped_links,
+    })
+}
+
+/// Seconds since 1970.
+fn now() -> Option<i64> {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(age.as_secs()).ok()
 }
 
 /// The name of the one path, or of the folder that all paths are in.
@@ -216,73 +319,4 @@ fn default_name(paths: &[PathBuf]) -> Result<Vec<u8>, CreateError> {
     bytes_of(name).ok_or_else(|| CreateError::Name {
         path: named.clone(),
     })
-}
-
-fn walk_all(paths: &[PathBuf]) -> Result<Vec<Found>, CreateError> {
-    let mut found = Vec::new();
-    let mut names: BTreeMap<Vec<u8>, &PathBuf> = BTreeMap::new();
-    for path in paths {
-        let name = default_name(std::slice::from_ref(path))?;
-        if let Some(first) = names.insert(name.clone(), path) {
-            return Err(CreateError::SameName {
-                first: first.clone(),
-                second: path.clone(),
-            });
-        }
-        walk(path, &mut vec![name], &mut found)?;
-    }
-    Ok(found)
-}
-
-/// Adds the file, or all files below the folder, sorted by name.
-fn walk(
-    path: &Path,
-    components: &mut Vec<Vec<u8>>,
-    found: &mut Vec<Found>,
-) -> Result<(), CreateError> {
-    let fail = |error| CreateError::Read {
-        path: path.to_path_buf(),
-        error,
-    };
-    let metadata = fs::metadata(path).map_err(fail)?;
-    if metadata.is_file() {
-        // Opened so that a file that cannot be read is refused now, not after others were hashed.
-        fs::File::open(path).map_err(fail)?;
-        found.push(Found {
-            path: path.to_path_buf(),
-            file: NewFile {
-                path: components.clone(),
-                length: metadata.len(),
-                executable: false,
-                link: None,
-            },
-        });
-        return Ok(());
-    }
-    if !metadata.is_dir() {
-        return Err(CreateError::NotAFile {
-            path: path.to_path_buf(),
-        });
-    }
-    if components.len() > MAX_DEPTH {
-        return Err(CreateError::TooDeep {
-            path: path.to_path_buf(),
-        });
-    }
-    let entries = fs::read_dir(path).map_err(fail)?;
-    let mut names = entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(fail)?;
-    names.sort();
-    for name in names {
-        let path = path.join(&name);
-        let Some(name) = bytes_of(&name) else {
-            return Err(CreateError::Name { path });
-        };
-        components.push(name);
-        walk(&path, components, found)?;
-        components.pop();
-    }
-    Ok(())
 }

@@ -50,7 +50,7 @@ mod tests {
 
     fn file(offset: u64, length: u64, kind: FileKind) -> FileEntry {
         FileEntry {
-            path: vec![format!("{offset}")],
+            path: vec![brackish_wire::metainfo::Name::new(offset.to_string().as_bytes()).unwrap()],
             length,
             offset,
             kind,

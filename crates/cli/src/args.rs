@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use brackish_native::Version;
 use brackish_wire::{BLOCK_LENGTH, MAX_PIECE_LENGTH};
@@ -12,6 +13,9 @@ use crate::addresses::{self, Bind};
 use crate::making::MakingArgs;
 use crate::selection::{self, Wanted};
 use crate::size;
+
+/// The longest time that a flag takes, in seconds: ten years.
+const MAX_TIME: u64 = 10 * 365 * 86_400;
 
 /// Share, download and seed big files between browsers and BitTorrent clients.
 #[derive(Debug, Parser)]
@@ -88,6 +92,14 @@ pub struct ShareArgs {
     /// copy and little upload (BEP 16).
     #[arg(long)]
     pub super_seed: bool,
+    /// End with exit code 0 once the connected peers and other seeds have so many copies of
+    /// everything between them, such as 1 or 2.5.
+    #[arg(long, value_name = "N", value_parser = parse_ratio)]
+    pub until_copies: Option<f64>,
+    /// End with exit code 0 once there are so many other seeds, as a tracker counts them or as they
+    /// were connected within its interval.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub until_seeds: Option<u32>,
     #[command(flatten)]
     pub making: MakingArgs,
     #[command(flatten)]
@@ -127,6 +139,12 @@ pub struct DownloadArgs {
     /// Go on seeding once everything is there, until Ctrl-C.
     #[arg(long)]
     pub seed: bool,
+    /// Give up with exit code 1 once nothing has come for so long: seconds, or such as 90s, 10m, 2h
+    /// [default: never].
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub stop_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub seed_stop: SeedStopArgs,
     #[command(flatten)]
     pub peers: PeerArgs,
 }
@@ -148,7 +166,21 @@ pub struct SeedArgs {
     #[arg(long)]
     pub super_seed: bool,
     #[command(flatten)]
+    pub seed_stop: SeedStopArgs,
+    #[command(flatten)]
     pub peers: PeerArgs,
+}
+
+/// When seeding ends by itself, with exit code 0: as soon as one of these is reached. A download with
+/// one of them goes on seeding, as with `--seed`.
+#[derive(Debug, Default, Args)]
+pub struct SeedStopArgs {
+    /// End once so many times the size of what is here was served, such as 1.5.
+    #[arg(long, value_name = "RATIO", value_parser = parse_ratio)]
+    pub seed_ratio: Option<f64>,
+    /// End after so long: seconds, or such as 90s, 30m, 2h.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub seed_time: Option<Duration>,
 }
 
 /// Make a .torrent of a file or folder.
@@ -347,6 +379,30 @@ fn parse_web_seed(text: &str) -> Result<String, String> {
     }
 }
 
+/// A number above zero.
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| "expected a number above 0, such as 1 or 1.5".to_owned())
+}
+
+/// A length of time, in seconds where it has no unit.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((end, 's')) => (&text[..end], 1),
+        Some((end, 'm')) => (&text[..end], 60),
+        Some((end, 'h')) => (&text[..end], 3600),
+        _ => (text, 1),
+    };
+    let number = digits.parse::<u64>().ok();
+    let seconds = number.and_then(|number| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| (1..=MAX_TIME).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected seconds, or a time such as 90s, 30m or 2h".to_owned())
+}
+
 fn parse_piece_length(text: &str) -> Result<u32, String> {
     let length = size::parse_binary(text).and_then(|length| u32::try_from(length).ok());
     length
@@ -395,6 +451,21 @@ mod tests {
             "1é",
         ] {
             assert!(parse_piece_length(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_may_have_a_unit_and_a_ratio_may_have_decimals() {
+        assert_eq!(parse_time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(parse_time("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in ["", "0", "s", "-1", "1.5h", "99999999999h", "5é"] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_ratio("1.5"), Ok(1.5));
+        for wrong in ["", "0", "-1", "NaN", "inf", "x"] {
+            assert!(parse_ratio(wrong).is_err(), "{wrong}");
         }
     }
 

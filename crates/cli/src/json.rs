@@ -39,6 +39,11 @@ pub enum Event<'a> {
         url: &'a str,
         reason: &'a str,
     },
+    Stalled {
+        reason: &'a str,
+        message: String,
+    },
+    Resumed,
     WebSeedFailed {
         url: &'a str,
         reason: &'a str,
@@ -97,7 +102,11 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<String>,
     },
-    Stopped,
+    Stopped {
+        /// Which of the ends that the person set beforehand was reached.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+    },
     Error {
         message: String,
     },
@@ -179,6 +188,12 @@ pub struct Figures {
     pub web_seeds: usize,
     pub seeds: usize,
     pub known_peers: usize,
+    pub known_seeds: u32,
+    pub availability: f64,
+    pub copies: f64,
+    /// Why the download does not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<&'static str>,
 }
 
 impl From<&TorrentStats> for Figures {
@@ -210,8 +225,17 @@ impl From<&TorrentStats> for Figures {
             web_seeds: stats.web_seeds,
             seeds: stats.seeds,
             known_peers: stats.known_peers,
+            known_seeds: stats.known_seeds,
+            availability: thousandths(stats.availability),
+            copies: thousandths(stats.copies),
+            stalled: stats.stalled.as_ref().map(|reason| reason.code()),
         }
     }
+}
+
+/// As many decimals as are worth reading.
+fn thousandths(figure: f64) -> f64 {
+    (figure * 1000.0).round() / 1000.0
 }
 
 /// Prints an event as a line.

@@ -7,6 +7,7 @@ use brackish_native::Priority;
 use brackish_wire::metainfo::{FileKind, Info};
 
 use crate::failure::Failure;
+use crate::format::count;
 
 /// One `--files`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +55,28 @@ pub fn priorities(wanted: &[Wanted], info: &Info) -> Result<Vec<Priority>, Failu
             }
         }
         if !any {
+            let files = info.files().len();
             let what = match one {
+                Wanted::Places(places) if places.start() == places.end() => {
+                    format!("--files {}", places.start())
+                }
                 Wanted::Places(places) => format!("--files {}-{}", places.start(), places.end()),
                 Wanted::Pattern(pattern) => format!("--files {pattern}"),
             };
-            return Err(Failure::new(what, "no file of the torrent is named by it"));
+            let why = match one {
+                Wanted::Places(_) => format!(
+                    "the torrent has {}, numbered 0 to {}",
+                    count(files as u64, "file"),
+                    files.saturating_sub(1)
+                ),
+                Wanted::Pattern(_) => {
+                    format!(
+                        "names none of the torrent's {}",
+                        count(files as u64, "file")
+                    )
+                }
+            };
+            return Err(Failure::new(what, why));
         }
     }
     Ok(priorities)

@@ -313,6 +313,11 @@ impl Peer {
         matches!(&self.has, Has::Known { pieces, .. } if pieces.is_full())
     }
 
+    /// Whether it has every piece and is not counted piece by piece.
+    pub fn is_seed_uncounted(&self) -> bool {
+        matches!(&self.has, Has::Known { counted: false, .. })
+    }
+
     /// How many pieces it has; 0 before it is known.
     pub fn pieces(&self) -> u32 {
         match &self.has {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use brackish_wire::PeerId;
 use brackish_wire::metainfo::{Info, PieceLayers};
 
-use crate::{ConnectionId, ReaderId, StorageError, TorrentId, Via};
+use crate::{ConnectionId, ReaderId, StallReason, StorageError, TorrentId, Via};
 
 /// Something that happened. Nothing depends on an event being read.
 #[derive(Clone, Debug)]
@@ -133,6 +133,19 @@ pub enum Event {
         reason: String,
         /// It is not asked any more; else it is tried again by itself.
         dropped: bool,
+    },
+    /// The download does not go on, or does not for another reason than before. It goes on by itself
+    /// when it can.
+    Stalled {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// What is known of its sources.
+        reason: StallReason,
+    },
+    /// A download that had stalled has a source again, or nothing more to fetch.
+    Resumed {
+        /// Which torrent.
+        torrent: TorrentId,
     },
     /// The store failed. The torrent downloads no more; verified pieces are still served.
     StorageFailed {

@@ -46,6 +46,7 @@ mod reports;
 mod selection;
 mod session;
 mod slab;
+mod stall;
 mod stats;
 mod table;
 mod time;
@@ -60,6 +61,7 @@ pub use limit::Limits;
 pub use output::Output;
 pub use selection::{Priority, Select, SelectError};
 pub use session::Session;
+pub use stall::StallReason;
 pub use stats::{
     PeerStats, TorrentState, TorrentStats, TrackerStats, TrackerStatus, WebSeedStats, WebSeedStatus,
 };

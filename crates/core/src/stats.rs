@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use brackish_wire::PeerId;
 
-use crate::{ConnectionId, Via};
+use crate::{ConnectionId, StallReason, Via};
 
 /// What a torrent is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +65,52 @@ pub struct TorrentStats {
     pub webrtc_peers: usize,
     /// Connected peers that have every piece.
     pub seeds: usize,
+    /// Copies of the torrent in its swarm (libtorrent's "distributed copies"): connected peers, web
+    /// seeds that work, and what is here. The whole number is how many have the rarest piece, the
+    /// rest the share of pieces of which there are more.
+    pub availability: f64,
+    /// The same without what is here.
+    pub copies: f64,
+    /// Seeds known of besides this session: those that a tracker counts, or those connected within
+    /// the trackers' interval, whichever are more.
+    pub known_seeds: u32,
+    /// Why the download does not go on, after some seconds in which it did not.
+    pub stalled: Option<StallReason>,
     /// The peer set: every TCP address known, connected or not.
     pub known_peers: usize,
+}
+
+impl TorrentStats {
+    /// The figures of a torrent of which nothing but this is known.
+    pub fn new(state: TorrentState) -> Self {
+        Self {
+            state,
+            total: 0,
+            verified: 0,
+            wanted: 0,
+            wanted_verified: 0,
+            pieces: 0,
+            verified_pieces: 0,
+            checked_pieces: 0,
+            downloaded: 0,
+            uploaded: 0,
+            wasted: 0,
+            download_rate: 0,
+            upload_rate: 0,
+            uploaded_webrtc: 0,
+            downloaded_webrtc: 0,
+            downloaded_web_seeds: 0,
+            web_seeds: 0,
+            tcp_peers: 0,
+            webrtc_peers: 0,
+            seeds: 0,
+            availability: 0.0,
+            copies: 0.0,
+            known_seeds: 0,
+            stalled: None,
+            known_peers: 0,
+        }
+    }
 }
 
 /// The figures of one connected peer.

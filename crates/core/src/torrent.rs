@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brackish_wire::metainfo::{Info, Verdict, Verifier};
-use brackish_wire::{Bitfield, InfoHash, Layout, PieceHash, PieceIndex};
+use brackish_wire::{Bitfield, InfoHash, Layout, PeerId, PieceHash, PieceIndex};
 
 use crate::announce::Tracker;
 use crate::bans::Suspect;
@@ -25,6 +26,7 @@ use crate::readers::Readers;
 use crate::relay::Relay;
 use crate::selection::Selection;
 use crate::session::Relief;
+use crate::stall::Stall;
 use crate::trees::Trees;
 use crate::web_seed::WebSeed;
 use crate::{
@@ -34,6 +36,12 @@ use crate::{
 /// Peers that left of which the session still knows who they were, to ban them if their data
 /// proves bad.
 const MAX_DEPARTED: usize = 256;
+
+/// Peers remembered that had everything.
+const MAX_SEEDS_SEEN: usize = 1000;
+
+/// How long a seed that is gone counts where no tracker gives an interval.
+const SEED_MEMORY: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
 pub(crate) struct Torrent {
@@ -60,6 +68,14 @@ pub(crate) struct Torrent {
     pub pex: Log,
     /// Peers that left, to be banned if their data proves bad.
     pub departed: VecDeque<(ConnectionId, Suspect)>,
+    /// Peers banned and web seeds dropped because they sent bad data.
+    pub bad_sources: u32,
+    /// Why its download does not go on.
+    pub stall: Stall,
+    /// Nothing that is connected has what is missing.
+    pub starves: bool,
+    /// Peers that had everything, and when they were last connected.
+    pub seeds_seen: Table<PeerId, Timestamp>,
     pub trackers: Vec<Tracker>,
     pub web_seeds: Vec<WebSeed>,
     /// Offers sent to trackers and not answered.
@@ -155,6 +171,10 @@ impl Torrent {
             peer_set,
             pex: Log::default(),
             departed: VecDeque::new(),
+            bad_sources: 0,
+            stall: Stall::default(),
+            starves: false,
+            seeds_seen: Table::default(),
             trackers: Vec::new(),
             web_seeds: Vec::new(),
             offers: Table::default(),
@@ -228,6 +248,25 @@ impl Torrent {
             self.departed.pop_front();
         }
         self.departed.push_back((connection, peer));
+    }
+
+    /// A peer that has everything is connected.
+    pub fn note_seed(&mut self, id: PeerId, now: Timestamp) {
+        if self.seeds_seen.len() >= MAX_SEEDS_SEEN && !self.seeds_seen.contains_key(&id) {
+            let interval = self.longest_interval();
+            self.seeds_seen
+                .retain(|_, seen| now.since(*seen) <= interval);
+            if self.seeds_seen.len() >= MAX_SEEDS_SEEN {
+                return;
+            }
+        }
+        self.seeds_seen.insert(id, now);
+    }
+
+    /// The time in which each peer announces once.
+    pub fn longest_interval(&self) -> Duration {
+        let intervals = self.trackers.iter().map(|tracker| tracker.interval);
+        intervals.max().unwrap_or(SEED_MEMORY)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use brackish_core::{Event, FetchError, Input, JobId, Output, WebSeedStatus};
 use brackish_wire::BLOCK_LENGTH;
 use brackish_wire::message::Message;
-use common::{Bench, ScriptedPeer, Torrent};
+use common::{Bench, ScriptedPeer, Torrent, pattern};
 
 const PIECE: u32 = 4 * BLOCK_LENGTH;
 const SEED: &str = "http://seed.example/file.bin";
@@ -471,4 +471,39 @@ fn a_torrent_uses_a_bounded_number_of_web_seeds_and_of_requests() {
     let stats = bench.session.torrent_stats(bench.torrent).unwrap();
     assert_eq!(stats.web_seeds, 16);
     assert_eq!(fetches(&mut bench).len(), 8);
+}
+
+#[test]
+fn a_download_whose_only_web_seed_is_gone_says_so() {
+    let mut bench = Bench::new(Torrent::single(300_000, PIECE), &[SEED]);
+    bench.pass(Duration::from_secs(1));
+    let gone = || FetchError::Failed {
+        reason: "connection refused".to_owned(),
+    };
+    for _ in 0..80 {
+        for fetch in fetches(&mut bench) {
+            fail(&mut bench, &fetch, gone());
+        }
+        bench.pass(Duration::from_millis(100));
+    }
+    let stalls: Vec<String> = bench
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Stalled { reason, .. } => Some(reason.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stalls.len(), 1, "{stalls:?}");
+    assert!(
+        stalls[0].contains(SEED) && stalls[0].contains("refused"),
+        "{stalls:?}"
+    );
+    for _ in 0..100 {
+        serve(&mut bench, 1 << 20, |_| pattern(300_000));
+        bench.pass(Duration::from_millis(100));
+    }
+    assert!(bench.is_complete());
+    let resumed = |event: &Event| matches!(event, Event::Resumed { .. });
+    assert!(bench.events.iter().any(resumed));
 }

@@ -35,8 +35,9 @@ pub mod verify;
 mod web_seeds;
 
 pub use brackish_core::{
-    Event, Existing, Limits, PeerStats, Priority, Select, SelectError, StorageError, TorrentId,
-    TorrentState, TorrentStats, TrackerStats, TrackerStatus, Via, WebSeedStats, WebSeedStatus,
+    Event, Existing, Limits, PeerStats, Priority, Select, SelectError, StallReason, StorageError,
+    TorrentId, TorrentState, TorrentStats, TrackerStats, TrackerStatus, Via, WebSeedStats,
+    WebSeedStatus,
 };
 pub use config::{Allocation, NodeConfig};
 pub use create::{CreateError, CreateOptions, Created, Links, Version};

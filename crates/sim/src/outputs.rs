@@ -268,6 +268,8 @@ impl World {
             | Event::ReaderResumed { .. }
             | Event::TrackerAnnounced { .. }
             | Event::TrackerFailed { .. }
+            | Event::Stalled { .. }
+            | Event::Resumed { .. }
             | Event::WebSeedFailed { .. } => {}
         }
     }

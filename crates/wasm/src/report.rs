@@ -116,6 +116,9 @@ impl Driver {
                 reason,
                 ..
             } => self.warn(torrent, "web-seed", format!("{url}: {reason}")),
+            Event::Stalled { torrent, reason } => {
+                self.warn(torrent, "stalled", reason.to_string());
+            }
             Event::StorageFailed { torrent, error } => self.report_failure(torrent, error),
             Event::ReaderBegan {
                 torrent,
@@ -132,6 +135,7 @@ impl Driver {
             } => self.report_reader(torrent, reader, "resumed", after),
             Event::PieceFailed { .. }
             | Event::PeerBanned { .. }
+            | Event::Resumed { .. }
             | Event::TrackerAnnounced { .. } => {}
         }
     }

@@ -9,6 +9,7 @@ use brackish_wire::metainfo::Info;
 
 use super::follow::{Ended, Follower, Until};
 use super::peers;
+use super::rules::SeedRules;
 use crate::args::DownloadArgs;
 use crate::failure::Failure;
 use crate::format::{bytes, duration, percent, printable, rate};
@@ -21,6 +22,9 @@ use crate::view::{LiveView, Mode};
 /// Downloads until every piece is verified.
 pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     let mode = Mode::new(args.peers.json);
+    // Who says when seeding is to end wants it to begin.
+    let stays =
+        args.seed || args.seed_stop.seed_ratio.is_some() || args.seed_stop.seed_time.is_some();
     std::fs::create_dir_all(&args.output)
         .map_err(|error| Failure::new(args.output.display(), error))?;
     let place = magnet_within(&args.source);
@@ -68,7 +72,9 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         view.note("It names no tracker and no peer: waiting for peers to come; --peer and --tracker name some.");
     }
     let started = Instant::now();
-    let mut follower = Follower::new(&torrent, &mut view, &stop);
+    let mut follower = Follower::new(&torrent, &mut view, &stop)
+        .with_stop_timeout(args.stop_timeout)
+        .with_seed_rules(SeedRules::of_seed(&args.seed_stop));
     let ended = match choose(&torrent, &args.files, &mut follower).await {
         Ok(()) => download(&mut follower, &name).await,
         Err(failure) => Err(failure),
@@ -77,7 +83,7 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         finished(mode, &info, stats, started.elapsed(), &args.output);
     }
     let ended = match ended {
-        Ok(_) if args.seed => seed(&mut follower).await,
+        Ok(_) if stays => seed(&mut follower).await,
         Ok(_) => Ok(()),
         Err(failure) => Err(failure),
     };
@@ -111,8 +117,10 @@ async fn download(follower: &mut Follower<'_>, name: &str) -> Result<TorrentStat
     follower.view.last_figures(&stats);
     match (ended, stats.total) {
         (Ended::Reached, _) => Ok(stats),
-        (Ended::Stopped, 0) => Err(Failure::new(name, "stopped before its description came")),
-        (Ended::Stopped, total) => {
+        (Ended::Stopped | Ended::Enough(_), 0) => {
+            Err(Failure::new(name, "stopped before its description came"))
+        }
+        (Ended::Stopped | Ended::Enough(_), total) => {
             let done = percent(stats.wanted_verified, stats.wanted.max(1).min(total));
             Err(Failure::new(
                 name,
@@ -125,9 +133,13 @@ async fn download(follower: &mut Follower<'_>, name: &str) -> Result<TorrentStat
 /// Seeds until the person wants an end.
 pub async fn seed(follower: &mut Follower<'_>) -> Result<(), Failure> {
     follower.view.note("Seeding; Ctrl-C ends it.");
-    let (_, stats) = follower.follow(Until::Stopped).await?;
+    let (ended, stats) = follower.follow(Until::Stopped).await?;
     follower.view.last_figures(&stats);
-    follower.view.stopped();
+    let because = ended.because();
+    if let Some(because) = &because {
+        follower.view.note(&format!("Ended: {because}."));
+    }
+    follower.view.stopped(because);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use super::rules::{Progress, SeedRules};
 use crate::access::Told;
 use crate::failure::Failure;
 use crate::format::printable;
@@ -29,17 +30,29 @@ pub enum Until {
     Described,
     /// What is there has been looked at.
     Checked,
-    /// The person says so.
+    /// The person says so, or has said beforehand when.
     Stopped,
 }
 
 /// Why following ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// What was waited for has come.
     Reached,
+    /// An end that the person set beforehand has come, in words.
+    Enough(String),
     /// The person wants an end.
     Stopped,
+}
+
+impl Ended {
+    /// The end that the person set beforehand and that has come.
+    pub fn because(self) -> Option<String> {
+        match self {
+            Self::Enough(rule) => Some(rule),
+            Self::Reached | Self::Stopped => None,
+        }
+    }
 }
 
 /// Shows a torrent, and misses nothing of what happens to it.
@@ -53,6 +66,8 @@ pub struct Follower<'a> {
     refusals: Option<mpsc::Receiver<Told>>,
     /// The event that what is there has been looked at has come, or will not.
     checked: bool,
+    seed_rules: SeedRules,
+    stop_timeout: Option<Duration>,
 }
 
 impl<'a> Follower<'a> {
@@ -65,6 +80,23 @@ impl<'a> Follower<'a> {
             events: torrent.events(),
             refusals: None,
             checked: false,
+            seed_rules: SeedRules::default(),
+            stop_timeout: None,
+        }
+    }
+
+    /// Ends seeding by itself.
+    #[must_use]
+    pub fn with_seed_rules(self, seed_rules: SeedRules) -> Self {
+        Self { seed_rules, ..self }
+    }
+
+    /// Gives up a download that has got nothing for so long.
+    #[must_use]
+    pub fn with_stop_timeout(self, stop_timeout: Option<Duration>) -> Self {
+        Self {
+            stop_timeout,
+            ..self
         }
     }
 
@@ -83,6 +115,8 @@ impl<'a> Follower<'a> {
         let mut ticks = tokio::time::interval(TICK);
         let may_give_up = matches!(until, Until::Finished | Until::Described);
         let mut trackers = Trackers::new(may_give_up);
+        let began = Instant::now();
+        let mut progress = Progress::new(self.stop_timeout, began);
         loop {
             let now = stats.borrow_and_update().clone();
             if now.state == TorrentState::Failed {
@@ -100,6 +134,14 @@ impl<'a> Follower<'a> {
             };
             if reached {
                 return Ok((Ended::Reached, now));
+            }
+            if until == Until::Stopped
+                && let Some(rule) = self.seed_rules.met(&now, began.elapsed())
+            {
+                return Ok((Ended::Enough(rule), now));
+            }
+            if may_give_up {
+                progress.watch(self.view.name(), &now, Instant::now())?;
             }
             tokio::select! {
                 () = self.stop.requested() => return Ok((Ended::Stopped, now)),

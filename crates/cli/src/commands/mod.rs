@@ -5,6 +5,7 @@ pub mod download;
 mod follow;
 pub mod info;
 mod peers;
+mod rules;
 pub mod seed;
 pub mod share;
 pub mod tracker;

@@ -8,6 +8,7 @@ use brackish_native::{Add, TorrentState, source};
 use super::download::{port_note, seed};
 use super::follow::{Ended, Follower, Until};
 use super::peers;
+use super::rules::SeedRules;
 use crate::args::SeedArgs;
 use crate::failure::Failure;
 use crate::format::{count, printable};
@@ -45,9 +46,10 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
             ..Ready::default()
         }));
     };
-    let mut follower = Follower::new(&torrent, &mut view, &stop);
+    let mut follower = Follower::new(&torrent, &mut view, &stop)
+        .with_seed_rules(SeedRules::of_seed(&args.seed_stop));
     let ended = match check(&mut follower, &args.directory).await {
-        Ok(Ended::Stopped) => Ok(()),
+        Ok(Ended::Stopped | Ended::Enough(_)) => Ok(()),
         Ok(Ended::Reached) => {
             if mode == Mode::Json {
                 ready();

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::follow::{Follower, Until};
 use super::peers;
+use super::rules::SeedRules;
 use crate::access;
 use crate::addresses;
 use crate::args::ShareArgs;
@@ -64,28 +65,35 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
     announce(mode, &metainfo, &site, &node);
     warn_of_open_port(&args, listening, &node);
     let mut view = LiveView::new(mode, &name);
-    let follower = Follower::new(&torrent, &mut view, &stop).with_refusals(refused);
+    let follower = Follower::new(&torrent, &mut view, &stop)
+        .with_refusals(refused)
+        .with_seed_rules(SeedRules::of_share(&args));
     let ended = serve(follower).await;
     drop(view);
     // The node leaves its trackers, so its own is closed after it.
     node.shutdown().await;
     web.stop().await;
-    ended?;
+    let because = ended?;
     if mode == Mode::Json {
-        json::emit(&Event::Stopped);
+        json::emit(&Event::Stopped { because });
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(mut follower: Follower<'_>) -> Result<(), Failure> {
-    let (_, stats) = follower.follow(Until::Stopped).await?;
+/// Serves until the person wants an end; which end that was set beforehand has come, if one has.
+async fn serve(mut follower: Follower<'_>) -> Result<Option<String>, Failure> {
+    let (ended, stats) = follower.follow(Until::Stopped).await?;
     follower.view.last_figures(&stats);
+    let because = ended.because();
+    if let Some(because) = &because {
+        follower.view.note(&format!("Ended: {because}."));
+    }
     if stats.uploaded > 0 {
         follower
             .view
             .note(&format!("Served {}.", bytes(stats.uploaded)));
     }
-    Ok(())
+    Ok(because)
 }
 
 async fn hash(args: &ShareArgs, mode: Mode) -> Result<(Metainfo, StorageMap), Failure> {

@@ -84,7 +84,7 @@ pub async fn run(args: TrackerArgs) -> Result<ExitCode, Failure> {
         () = tell(&mut refused, mode) => {}
     }
     if mode == Mode::Json {
-        json::emit(&Event::Stopped);
+        json::emit(&Event::Stopped { because: None });
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -65,11 +65,17 @@ impl LiveView {
         self.clear();
     }
 
-    /// Says that the person's wish to end was heard and done.
-    pub fn stopped(&self) {
+    /// Says that the person's wish to end was heard and done; `because` says which of the ends that
+    /// were set beforehand was reached.
+    pub fn stopped(&self, because: Option<String>) {
         if self.mode == Mode::Json {
-            json::emit(&Event::Stopped);
+            json::emit(&Event::Stopped { because });
         }
+    }
+
+    /// What the torrent is called.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Tells of something that happened.
@@ -93,6 +99,10 @@ impl LiveView {
                     printable(&place)
                 ));
             }
+            NodeEvent::Stalled { reason, .. } => {
+                self.note(&printable(&format!("Waiting: {reason}")));
+            }
+            NodeEvent::Resumed { .. } => self.note("There is a source again."),
             NodeEvent::WebSeedFailed {
                 url,
                 reason,
@@ -232,6 +242,11 @@ impl LiveView {
             NodeEvent::TrackerFailed { url, reason, .. } => {
                 json::emit(&Event::TrackerFailed { url, reason })
             }
+            NodeEvent::Stalled { reason, .. } => json::emit(&Event::Stalled {
+                reason: reason.code(),
+                message: reason.to_string(),
+            }),
+            NodeEvent::Resumed { .. } => json::emit(&Event::Resumed),
             NodeEvent::WebSeedFailed {
                 url,
                 reason,

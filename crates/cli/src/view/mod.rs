@@ -70,7 +70,7 @@ fn sentence(stats: &TorrentStats) -> String {
             )
         }
         TorrentState::Downloading | TorrentState::Failed => format!(
-            "{} · {} of {} · {} down · {} up · {}{}",
+            "{} · {} of {} · {} down · {} up · {}{} · {:.2} copies",
             percent(stats.wanted_verified, stats.wanted),
             bytes(stats.wanted_verified),
             bytes(stats.wanted),
@@ -78,13 +78,15 @@ fn sentence(stats: &TorrentStats) -> String {
             rate(stats.upload_rate),
             peers(stats),
             web_seeds(stats),
+            stats.availability,
         ),
         TorrentState::Seeding => {
             format!(
-                "{} · {} up · {}",
+                "{} · {} up · {} · {:.2} other copies",
                 peers(stats),
                 rate(stats.upload_rate),
-                served(stats)
+                served(stats),
+                stats.copies
             )
         }
     }

@@ -363,6 +363,9 @@ impl Session {
         if let Some(address) = connection.dialable {
             torrent.pex.push(address, false);
         }
+        if peer.is_seed() {
+            torrent.note_seed(peer.id, self.cx.now);
+        }
         torrent.metadata.released(id);
         torrent.layers.released(id);
         for asked in &peer.requests {
@@ -431,6 +434,9 @@ impl Session {
     /// it again.
     pub(super) fn ban(&mut self, torrent_id: TorrentId, id: ConnectionId) {
         if id.is_web_seed() {
+            if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
+                torrent.bad_sources += 1;
+            }
             return self.drop_web_seed(torrent_id, id, "it sent bad data".to_owned());
         }
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
@@ -447,6 +453,7 @@ impl Session {
             return;
         };
         torrent.peer_set.ban(&liar, self.cx.now);
+        torrent.bad_sources += 1;
         let (peer_id, address) = (liar.id, liar.address);
         let banned_too = self.of_banned_addresses(torrent_id);
         self.cx.events.push_back(Event::PeerBanned {

@@ -16,6 +16,7 @@ impl Session {
                 .iter()
                 .filter_map(|id| self.connections.get((*id).into()))
         };
+        let (availability, copies) = self.copies(torrent);
         let (wanted, wanted_verified) = content.map_or((0, 0), |content| content.wanted_bytes());
         Some(TorrentStats {
             state: torrent.state,
@@ -41,6 +42,10 @@ impl Session {
                 .filter_map(|c| c.peer.as_ref())
                 .filter(|peer| peer.is_seed())
                 .count(),
+            availability,
+            copies,
+            known_seeds: self.known_seeds(torrent),
+            stalled: torrent.stall.reason().cloned(),
             known_peers: torrent.peer_set.len(),
         })
     }

@@ -27,6 +27,7 @@ mod relief;
 mod select;
 mod signalling;
 mod sockets;
+mod stall;
 mod store;
 mod suggest;
 mod super_seed;

@@ -71,6 +71,8 @@ impl Session {
             } else {
                 self.lend_places(id);
             }
+            self.note_seeds(id);
+            self.watch_sources(id);
             self.tick_torrent(id);
         }
         let at_rest = self.torrents.is_empty() && self.connections.len() == 0;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brackish_core::{
-    AddTorrent, Config, ConnectionId, Event, Existing, Input, Output, Presence, Session, Source,
-    Timestamp, TorrentId, Via,
+    AddTorrent, Config, ConnectionId, Event, Existing, Input, Output, Presence, Select, Session,
+    Source, Timestamp, TorrentId, Via,
 };
 use brackish_wire::extension::{ExtendedHandshake, HANDSHAKE_ID};
 use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Message, Reserved};
@@ -30,6 +30,7 @@ pub struct Setup {
     pub super_seed: bool,
     pub private: bool,
     pub magnet: bool,
+    pub select: Select,
     pub trackers: Vec<Vec<String>>,
     pub peers: Vec<SocketAddr>,
     pub config: Config,
@@ -46,6 +47,7 @@ impl Default for Setup {
             super_seed: false,
             private: false,
             magnet: false,
+            select: Select::Everything,
             trackers: Vec::new(),
             peers: Vec::new(),
             config,
@@ -136,7 +138,7 @@ impl Bench {
             } else {
                 Existing::Check
             },
-            select: Default::default(),
+            select: setup.select,
             super_seed: setup.super_seed,
         };
         let torrent = session.add_torrent(add, now).unwrap();

@@ -14,6 +14,7 @@ mod private;
 mod queues;
 mod relay;
 mod relief;
+mod stalls;
 mod super_seed;
 mod trackers;
 mod turns;

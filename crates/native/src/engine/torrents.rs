@@ -50,7 +50,7 @@ impl Torrents {
             trusted: Arc::new(trusted),
             trusted_trackers,
             files: None,
-            stats: watch::Sender::new(no_stats()),
+            stats: watch::Sender::new(TorrentStats::new(TorrentState::Checking)),
             info: watch::Sender::new(info),
             failure: watch::Sender::new(None),
             events: broadcast::Sender::new(EVENTS_KEPT),
@@ -152,33 +152,8 @@ fn torrent_of(event: &Event) -> TorrentId {
         | Event::TrackerAnnounced { torrent, .. }
         | Event::TrackerFailed { torrent, .. }
         | Event::WebSeedFailed { torrent, .. }
+        | Event::Stalled { torrent, .. }
+        | Event::Resumed { torrent }
         | Event::StorageFailed { torrent, .. } => *torrent,
-    }
-}
-
-/// The figures of a torrent of which none are known yet.
-fn no_stats() -> TorrentStats {
-    TorrentStats {
-        state: TorrentState::Checking,
-        total: 0,
-        verified: 0,
-        wanted: 0,
-        wanted_verified: 0,
-        pieces: 0,
-        verified_pieces: 0,
-        checked_pieces: 0,
-        downloaded: 0,
-        uploaded: 0,
-        wasted: 0,
-        download_rate: 0,
-        upload_rate: 0,
-        uploaded_webrtc: 0,
-        downloaded_webrtc: 0,
-        downloaded_web_seeds: 0,
-        web_seeds: 0,
-        tcp_peers: 0,
-        webrtc_peers: 0,
-        seeds: 0,
-        known_peers: 0,
     }
 }

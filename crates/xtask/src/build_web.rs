@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::setup::{node, wasm};
-use crate::{bindgen, paths, process, stamp};
+use crate::{bindgen, paths, process, remap, stamp};
 
 /// Builds what changed.
 pub fn run() -> Result<()> {
@@ -51,7 +51,7 @@ pub fn cargo(toolchain: wasm::Toolchain, subcommand: &str) -> std::process::Comm
         .arg(target())
         // wasm-bindgen reads from a section which features may be used; wasm-opt strips it later.
         .env("CARGO_PROFILE_WASM_STRIP", "none")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags());
+        .env("CARGO_ENCODED_RUSTFLAGS", remap::rustflags());
     command
 }
 
@@ -63,22 +63,6 @@ fn compile(toolchain: wasm::Toolchain) -> Result<PathBuf> {
         bail!("cargo did not leave {}", built.display());
     }
     Ok(built)
-}
-
-/// Panic messages name source files: these are shortened to what says something on every machine.
-/// Between the flags is what cargo wants there, since a path may have spaces.
-fn flags() -> String {
-    let mut flags = format!("--remap-path-prefix={}=brackish", paths::root().display());
-    let cargo_home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    if let Some(cargo_home) = cargo_home {
-        flags.push_str(&format!(
-            "\u{1f}--remap-path-prefix={}=cargo",
-            cargo_home.display()
-        ));
-    }
-    flags
 }
 
 /// Runs a folder's own build script when its sources, or what it is built from, changed.

@@ -13,6 +13,7 @@ mod group;
 mod paths;
 mod process;
 mod real_file;
+mod remap;
 mod setup;
 mod simulator;
 mod size;

@@ -30,6 +30,8 @@ export type ErrorCode =
   | 'peer-limit'
   /** A web seed cannot be used, or sent bad data. */
   | 'web-seed'
+  /** Names of files that some systems cannot have, or cannot tell apart. */
+  | 'names'
   /** Another tab of this site holds the torrent's stored data. */
   | 'in-use'
   /** The torrent was removed. */

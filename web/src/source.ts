@@ -57,7 +57,8 @@ export function filesToSeed(
   const stranger = blobs.find((blob) => !isBlob(blob));
   if (stranger !== undefined) throw new BrackishError('bad-option', `files: expected Files or Blobs, found ${String(stranger)}`);
   if (blobs.length === 0) throw new BrackishError('bad-torrent', 'there is no file to seed');
-  const paths = blobs.map((blob) => pathOf(blob));
+  // Two with one name are refused, so those without any are told apart.
+  const paths = blobs.map((blob, at) => pathOf(blob, blobs.length > 1 ? `file ${at + 1}` : 'file'));
   const [first = ''] = paths;
   if (paths.length === 1 && !first.includes('/')) return { blobs, paths: [name ?? first], name: '' };
   // Files chosen as a folder all begin with its name.
@@ -89,9 +90,9 @@ function listed(files: unknown): Blob[] {
   return Array.from(files as ArrayLike<Blob>);
 }
 
-function pathOf(blob: Blob): string {
+function pathOf(blob: Blob, nameless: string): string {
   const { webkitRelativePath, name } = blob as Partial<File>;
-  return webkitRelativePath || name || 'file';
+  return webkitRelativePath || name || nameless;
 }
 
 async function readBlob(blob: Blob): Promise<Uint8Array> {

@@ -144,6 +144,38 @@ proves('a full disk ends a torrent with words that say so', async (scope) => {
   assert.deepEqual([error.told, error.state], ['storage-full', 'error']);
 });
 
+proves('names that other systems cannot have are kept, and a warning counts them', async (scope) => {
+  const seeding = await page(scope);
+  const seeded = await seeding.evaluate(async () => {
+    const client = await brackish.createClient({ iceServers: [] });
+    const names = ['12:30.log', 'Makefile', 'makefile', 'plain'];
+    const files = [...names.map((name) => new File([name], name)), new Blob(['nameless'])];
+    const torrent = await client.seed(files);
+    const told = await new Promise((resolve) => {
+      torrent.on('warning', (warning) => warning.code === 'names' && resolve(warning.message));
+    });
+    return { told, names: torrent.files.map(({ path }) => path) };
+  });
+  assert.match(seeded.told, /^2 of the files/);
+  assert.deepEqual(seeded.names, ['12:30.log', 'Makefile', 'makefile', 'plain', 'file 5']);
+});
+
+proves('names that are not UTF-8 stay apart', async (scope) => {
+  const names = [Buffer.from('caf\xe9', 'latin1'), Buffer.from('caf\xe8', 'latin1'), Buffer.from('café')];
+  const file = (name) => [Buffer.from(`d6:lengthi1e4:pathl${name.length}:`), name, Buffer.from('ee')];
+  const bytes = Buffer.concat([
+    Buffer.from('d4:infod5:filesl'),
+    ...names.flatMap(file),
+    Buffer.from(`e4:name1:n12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}ee`),
+  ]);
+  const paths = await (await page(scope)).evaluate(async (bytes) => {
+    const client = await brackish.createClient({ iceServers: [] });
+    const torrent = await client.add(new Uint8Array(bytes));
+    return torrent.files.map(({ path }) => path);
+  }, [...bytes]);
+  assert.deepEqual(paths, ['café', 'cafè', 'café (2)']);
+});
+
 proves('what cannot work is refused with a code and words', async (scope) => {
   const site = await origin(scope, { '/bad.torrent': 'not bencode', '/nothing.js': '', '/no.wasm': 'no wasm' });
   const opened = await site.open(await chromium(scope));
@@ -157,6 +189,8 @@ proves('what cannot work is refused with a code and words', async (scope) => {
       'a link without an info-hash': client.add('magnet:?dn=x'),
       'a scheme that pages cannot load': client.add('ftp://example.org/x.torrent'),
       'no files': client.seed([]),
+      'two files of one name': client.seed([new File(['a'], 'x'), new File(['b'], 'x')]),
+      'a name that leads out': client.seed(new File(['a'], 'x'), { name: '..' }),
       'a piece length beyond all bounds': client.seed(new File(['x'], 'x'), { pieceLength: 2 ** 31 }),
       'a Worker that is not there': brackish.createClient({ workerUrl: '/missing.js' }),
       'wasm that is none': brackish.createClient({ wasmUrl: '/no.wasm' }),
@@ -180,6 +214,8 @@ proves('what cannot work is refused with a code and words', async (scope) => {
     'a link without an info-hash': 'bad-torrent',
     'a scheme that pages cannot load': 'bad-torrent',
     'no files': 'bad-torrent',
+    'two files of one name': 'bad-torrent',
+    'a name that leads out': 'bad-torrent',
     'a piece length beyond all bounds': 'bad-torrent',
     'a Worker that is not there': 'no-worker',
     'wasm that is none': 'no-worker',

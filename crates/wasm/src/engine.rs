@@ -10,7 +10,7 @@ use brackish_wire::metainfo::{InfoBuilder, Metainfo, PieceLayers, Verifier, defa
 use brackish_wire::{InfoHash, PeerId};
 use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::{future_to_promise, spawn_local};
 use web_sys::{Blob, FileSystemDirectoryHandle, MessagePort, RtcDataChannel};
 
 use crate::add::{Adding, Known, left_info, selection, with_trackers, with_urls};
@@ -182,6 +182,9 @@ impl Engine {
                 }
                 (files, _) => InfoBuilder::multi_file(name, listed(files), piece_length),
             };
+            builder
+                .check()
+                .map_err(|error| bad_torrent(error.to_string()))?;
             let lengths = builder
                 .lengths()
                 .map_err(|error| bad_torrent(error.to_string()))?;
@@ -195,19 +198,22 @@ impl Engine {
             let info = builder
                 .build(&hashes.await?)
                 .map_err(|error| bad_torrent(error.to_string()))?;
+            let unportable = info.unportable_files();
             let files = files.into_iter().map(|(_, file)| file).collect();
             let tiers = with_trackers(Vec::new(), trackers);
             let known = Known::Info(Verifier::new(Arc::new(info), PieceLayers::default()));
-            Ok(driver
-                .add(Adding {
-                    key,
-                    known,
-                    trackers: tiers,
-                    web_seeds,
-                    place: Place::Files(files),
-                    select: Select::Everything,
-                })?
-                .into())
+            let added = driver.add(Adding {
+                key,
+                known,
+                trackers: tiers,
+                web_seeds,
+                place: Place::Files(files),
+                select: Select::Everything,
+            })?;
+            if unportable > 0 {
+                spawn_local(driver.warn_of_names(key, unportable));
+            }
+            Ok(added.into())
         })
     }
 

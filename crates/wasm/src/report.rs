@@ -11,6 +11,7 @@ use brackish_wire::metainfo::{FileKind, Info, Metainfo, PieceLayers};
 use brackish_wire::{InfoHash, PeerId};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::driver::{Driver, Torrent};
 use crate::fault::Fault;
@@ -258,6 +259,20 @@ impl Driver {
                 stats.wanted_verified as f64,
             ],
         );
+    }
+
+    /// Tells the page how many files of a torrent of its own have names that other systems cannot have
+    /// or tell apart, once it has the torrent and can listen.
+    pub(crate) async fn warn_of_names(&'static self, key: u32, files: usize) {
+        // An error would only mean that the page hears it at once.
+        let _ = JsFuture::from(self.host.pause()).await;
+        let message = format!(
+            "{files} of the files have names that Windows or macOS cannot have or tell apart: they \
+             are kept here, and changed there"
+        );
+        if let Some(id) = self.id(key) {
+            self.warn(id, "names", message);
+        }
     }
 
     pub(crate) fn warn(&self, torrent: TorrentId, code: &'static str, message: String) {

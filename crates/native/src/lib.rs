@@ -22,6 +22,7 @@ mod config;
 pub mod create;
 mod engine;
 mod hashing;
+mod http;
 mod mse;
 mod node;
 mod outline;

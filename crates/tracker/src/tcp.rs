@@ -228,6 +228,7 @@ impl Tracker {
             tracker_id: None,
             warning: None,
             peers,
+            hosts: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod connections;
 mod framing;
 mod http;
 mod inlet;
+mod memory;
 mod outbox;
 mod proxies;
 mod rates;

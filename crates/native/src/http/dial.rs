@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::certificates;
+
 /// Longest time for one address of a host; the next is tried then.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -72,7 +74,8 @@ pub(crate) async fn encrypt(host: &str, stream: Box<dyn Stream>) -> io::Result<B
     let name = ServerName::try_from(host.to_owned()).map_err(|_| not_found(host))?;
     let stream = TlsConnector::from(tls_config()?)
         .connect(name, stream)
-        .await?;
+        .await
+        .map_err(|error| certificates::explain(host, error))?;
     Ok(Box::new(stream))
 }
 

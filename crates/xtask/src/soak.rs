@@ -278,13 +278,13 @@ fn has_library(package: &str) -> bool {
 
 /// The test program that cargo's messages name.
 fn executable(messages: &str) -> Option<PathBuf> {
-    let programs = messages.lines().filter_map(|line| {
+    let mut programs = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         let is_test = message["profile"]["test"].as_bool()?;
         let program = message["executable"].as_str().filter(|_| is_test)?;
         Some(PathBuf::from(program))
     });
-    programs.last()
+    programs.next_back()
 }
 
 /// Runs once with all output in a file; `true` if it went well in time.

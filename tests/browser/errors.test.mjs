@@ -87,3 +87,29 @@ proves('a tracker that is dead is named while the page keeps trying', async (sco
   await until('the page names the tracker', async () => (await app.text()).includes(port), { state: () => app.state() });
   assert.equal((await app.state()).state, 'metadata');
 });
+
+proves('a link without a tracker is told to lead nowhere', async (scope) => {
+  const app = await App.open(await chromium(scope), `${await host(scope)}/#magnet:?xt=urn:btih:${'ab'.repeat(20)}&dn=lonely`);
+  const notice = async () => (await app.state()).notice;
+  await until('the page says so', async () => /names no tracker/.test(await notice()), { state: () => app.state() });
+  assert.equal((await app.state()).state, 'metadata');
+});
+
+proves('a sharer whose tracker is dead is not told to look for the sharer, and their link takes the file again', async (scope) => {
+  // The page takes the tracker of its own host, where none is.
+  const share = JSON.stringify({ name: 'x', torrent: 'x.torrent', links: [], iceServers: [] });
+  const address = await host(scope, { '/share.json': share });
+  const path = await randomFile(join(await scope.folder('choose'), 'chosen.bin'), MiB);
+  const app = await App.open(await chromium(scope), `${address}/#none`);
+  await app.choose([path]);
+  const notice = async () => (await app.state()).notice;
+  await until('the page says so', async () => /others do not find/.test(await notice()), { state: () => app.state() });
+  assert.doesNotMatch(await notice(), /whoever shares/);
+
+  const again = await App.open(await chromium(scope), await app.link());
+  await again.link();
+  await again.page.evaluate(() => document.getElementById('another').click());
+  await again.choose([path]);
+  await again.reaches('done');
+  assert.match(await again.text(), /gives the data to others/);
+});

@@ -9,7 +9,7 @@ import { proves } from '../../tests/harness/scope.mjs';
 import { bittorrentTracker } from '../../tests/harness/tracker.mjs';
 import { origin, page, seed } from './peers.mjs';
 
-proves('trackers that are missing, of other kinds, dead, mute or broken are told with a code within seconds', async (scope) => {
+proves('trackers that are missing, of other kinds, dead, mute or broken, and dead web seeds, are told with a code within seconds', async (scope) => {
   const trackers = {
     missing: [],
     'of other kinds': ['udp://127.0.0.1:9', 'http://127.0.0.1:9/announce'],
@@ -22,6 +22,11 @@ proves('trackers that are missing, of other kinds, dead, mute or broken are told
   const found = await opened.evaluate(async (trackers) => {
     const client = await brackish.createClient({ iceServers: [] });
     const found = {};
+    const seeding = await client.seed(new File(['y'], 'y'), { webSeeds: ['http://127.0.0.1:9/'] });
+    const bytes = seeding.torrentFile;
+    await seeding.remove();
+    const dead = await client.add(bytes);
+    found['a dead web seed'] = new Promise((resolve) => dead.on('warning', ({ code }) => code !== 'no-tracker' && resolve({ code })));
     let number = 10;
     for (const [kind, urls] of Object.entries(trackers)) {
       const link = `magnet:?xt=urn:btih:${String(number++).repeat(20)}`;
@@ -44,6 +49,7 @@ proves('trackers that are missing, of other kinds, dead, mute or broken are told
     mute: { code: 'tracker', named: true },
     broken: { code: 'tracker', named: true },
     'missing where it is seeded': { code: 'no-tracker' },
+    'a dead web seed': { code: 'web-seed' },
   });
 });
 

@@ -138,3 +138,19 @@ proves('stored data that the browser has lost since the last visit is fetched ag
   }, magnet);
   assert.deepEqual(found, { error: null, hash: hashes[0] });
 });
+
+proves('a torrent whose place in the store is taken by something else fails with a code', async (scope) => {
+  const opened = await page(scope);
+  const found = await opened.evaluate(async () => {
+    const client = await brackish.createClient({ iceServers: [] });
+    const made = await client.seed(new File(['content'], 'name.txt'));
+    const { infoHash, torrentFile } = made;
+    await made.remove();
+    const root = await navigator.storage.getDirectory();
+    const folder = await (await root.getDirectoryHandle('brackish')).getDirectoryHandle('default');
+    await folder.getFileHandle(infoHash, { create: true });
+    const torrent = await client.add(torrentFile);
+    return { ...(await thrown(torrent.completed)), message: '' };
+  });
+  assert.deepEqual(found, { ours: true, code: 'storage', message: '' });
+});

@@ -223,9 +223,10 @@ export class TorrentCard {
   }
 
   private schedule(): void {
-    if (this.timer !== 0 || this.disposed) return;
+    if (this.disposed) return;
     // What scripts wait for and what people hear must not lag behind.
     if (this.phase !== this.lastPhase) return this.draw();
+    if (this.timer !== 0) return;
     this.timer = window.setTimeout(() => this.draw(), REDRAW_EVERY);
   }
 

@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(decode(&[]), None);
         assert_eq!(decode(&[1; 8]), None);
         assert_eq!(decode(&[0; 9]), None);
-        let backwards = [(0..5, Priority::Skip), (5..3, Priority::Low)];
-        assert_eq!(decode(&encode(&backwards)), None);
+        let backwards = [5, 3].map(|end| encode(&[(0..end, Priority::Skip)]));
+        assert_eq!(decode(&backwards.concat()), None);
     }
 }

@@ -29,7 +29,8 @@ async function seeded(scope) {
   const seed = await libtorrent(scope, made.torrent, made.folder, { seed: true, limit: RATE });
   const into = await scope.folder('download');
   const start = () => download(scope, made.torrent, into, { flags: ['--no-webrtc', '--peer', `127.0.0.1:${seed.port}`] });
-  return { ...made, file: join(into, NAME), start, sent: () => seed.state()?.uploaded ?? 0 };
+  const unfinished = join(into, `${NAME}.${made.torrent.infoHash.slice(0, 8)}.part`);
+  return { ...made, file: join(into, NAME), unfinished, start, sent: () => seed.state()?.uploaded ?? 0 };
 }
 
 const checked = (node) => node.event('has looked at what is there', ({ event }) => event === 'checked', seconds(60));
@@ -39,10 +40,10 @@ const pieces = (node) => node.figures()?.verified_pieces ?? 0;
 proves(
   'a node killed with SIGKILL at several moments resumes each time, and claims no piece that does not verify',
   async (scope) => {
-    const { hash, file, torrent, start, sent } = await seeded(scope);
+    const { hash, file, unfinished, torrent, start, sent } = await seeded(scope);
     let claimed = 0;
     for (const moment of MOMENTS) {
-      const really = (await verifiedPieces(file, torrent.info)).length;
+      const really = (await verifiedPieces(unfinished, torrent.info)).length;
       const node = await start();
       const { verified_pieces: found } = await checked(node);
       assert.ok(found <= really, `it claims ${found} pieces, and ${really} verify`);
@@ -60,13 +61,13 @@ proves(
 );
 
 proves('pieces that were damaged while the node was down are fetched again', async (scope) => {
-  const { hash, file, torrent, start } = await seeded(scope);
+  const { hash, file, unfinished, torrent, start } = await seeded(scope);
   const node = await start();
   await until('it has a quarter', () => pieces(node) >= torrent.info.pieces.length / 20 / 4, { every: 20 });
   await node.killHard();
-  const good = await verifiedPieces(file, torrent.info);
+  const good = await verifiedPieces(unfinished, torrent.info);
   const damaged = [good[0], good[Math.floor(good.length / 2)], good.at(-1)];
-  await flipByteIn(file, damaged);
+  await flipByteIn(unfinished, damaged);
   const again = await start();
   const { verified_pieces: found } = await checked(again);
   assert.ok(found <= good.length - damaged.length, `it claims ${found} pieces, and ${good.length - damaged.length} verify`);

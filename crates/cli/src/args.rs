@@ -118,7 +118,7 @@ pub struct ShareArgs {
     brackish download album.torrent --files '*.flac' --files 0\n  \
     brackish download movie.torrent --seed         (bridges browsers and TCP clients)")]
 pub struct DownloadArgs {
-    /// A .torrent file, a magnet link, an info-hash, the URL of a .torrent, or the link of a share page.
+    /// A .torrent file, a magnet link, the URL of a .torrent, or the link of a share page.
     #[arg(value_name = "TORRENT|MAGNET|URL")]
     pub source: String,
     /// Folder to download into.
@@ -145,6 +145,17 @@ pub struct DownloadArgs {
     pub stop_timeout: Option<Duration>,
     #[command(flatten)]
     pub seed_stop: SeedStopArgs,
+    /// Replace files that are there and are not this torrent's; without it they are refused, or
+    /// moved aside if others are the torrent's.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Download a torrent whose file or folder has a name that begins with a dot.
+    #[arg(long)]
+    pub allow_hidden: bool,
+    /// Change files of the torrent that are there where they are, without a copy; until they are
+    /// complete, programs that read them see a part of each state.
+    #[arg(long)]
+    pub in_place: bool,
     #[command(flatten)]
     pub peers: PeerArgs,
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use brackish_native::{Refusal, TorrentError};
+
 /// Why a command ends with exit code 1: what it was about, and what went wrong with it.
 #[derive(Debug)]
 pub struct Failure(String);
@@ -54,10 +56,29 @@ from_error!(
     brackish_native::CreateError,
     brackish_native::NodeError,
     brackish_native::SourceError,
-    brackish_native::TorrentError,
     brackish_native::VerifyError,
     brackish_tracker::server::ServerError,
 );
+
+/// Says which flag allows what was refused.
+impl From<TorrentError> for Failure {
+    fn from(error: TorrentError) -> Self {
+        let TorrentError::Refused(refusal) = &error else {
+            return Self(error.to_string());
+        };
+        let remedy = match refusal {
+            Refusal::Foreign { .. } => {
+                "download into another folder with -o, or replace it with --overwrite"
+            }
+            Refusal::Hidden { .. } => "--allow-hidden allows it",
+            Refusal::NoRoom { .. } => "--in-place changes the file itself, without a copy",
+            Refusal::InUse { .. } => "wait for it, or end it",
+            Refusal::WrongLength { .. } => "`brackish download` cuts a file that is too long",
+            Refusal::Incomplete { .. } => "`brackish download --seed` fetches what is not there",
+        };
+        Self(format!("{refusal}; {remedy}"))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,7 @@ pub enum Event<'a> {
         total: u64,
         downloaded: u64,
         seconds: f64,
+        synced: bool,
     },
     /// Something that the user may not expect.
     Notice {

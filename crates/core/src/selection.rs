@@ -4,6 +4,7 @@
 //! Every byte has a priority, that of the last call that named it. A piece has the highest of its
 //! bytes, since it comes as a whole; a file is wanted if any byte of it is.
 
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use brackish_wire::Bitfield;
@@ -87,6 +88,9 @@ pub(crate) struct Selection {
     stretches: Vec<(u64, Priority)>,
     /// The priority of each piece; empty while all are normal.
     pieces: Vec<Priority>,
+    /// Whether each file without bytes is wanted, by its place in the torrent's list, where that was
+    /// said. Others are wanted while any byte of the torrent is.
+    empty: BTreeMap<usize, bool>,
 }
 
 impl Selection {
@@ -96,6 +100,7 @@ impl Selection {
             total,
             stretches: vec![(0, Priority::Normal)],
             pieces: Vec::new(),
+            empty: BTreeMap::new(),
         }
     }
 
@@ -122,7 +127,10 @@ impl Selection {
             let named = |range: &RangeInclusive<u32>| {
                 u32::try_from(index).is_ok_and(|index| range.contains(&index))
             };
-            if file.length > 0 && chosen.iter().any(named) {
+            let is_chosen = chosen.iter().any(named);
+            if file.length == 0 {
+                selection.empty.insert(index, is_chosen);
+            } else if is_chosen {
                 let bytes = file_range(info, index);
                 selection.splice(bytes, Priority::Normal);
             }
@@ -164,6 +172,10 @@ impl Selection {
         if file >= info.files().len() {
             let files = info.files().len();
             return Err(SelectError::NoSuchFile { file, files });
+        }
+        let entry = info.files().get(file);
+        if entry.is_some_and(|entry| entry.length == 0) {
+            self.empty.insert(file, priority != Priority::Skip);
         }
         let range = file_range(info, file);
         if range.is_empty() {
@@ -235,8 +247,8 @@ impl Selection {
         }
     }
 
-    /// The files that have a byte that is wanted or in `reading`. Files without bytes are wanted
-    /// where something else is.
+    /// The files that have a byte that is wanted or in `reading`, and those without bytes that are
+    /// wanted.
     pub fn files(&self, info: &Info, reading: &[Range<u64>]) -> Bitfield {
         let count = u32::try_from(info.files().len()).unwrap_or(u32::MAX);
         let mut wanted = Bitfield::new(count);
@@ -247,7 +259,8 @@ impl Selection {
                 .iter()
                 .any(|read| read.start < range.end && range.start < read.end);
             let chosen = if range.is_empty() {
-                something
+                let said = self.empty.get(&(index as usize)).copied();
+                said.unwrap_or(something)
             } else {
                 self.highest(&range) != Priority::Skip
             };
@@ -382,6 +395,20 @@ mod tests {
         assert_eq!(again.stretches, selection.stretches);
         selection.settle(&info, &[]);
         assert_eq!(again.pieces, selection.pieces);
+    }
+
+    #[test]
+    fn a_file_without_bytes_is_wanted_if_it_is_chosen() {
+        let info = info(&[PIECE.into(), 0, 0, 0]);
+        let files = |selection: &Selection| selection.files(&info, &[]).ones().collect::<Vec<_>>();
+        assert_eq!(files(&Selection::new(PIECE.into())), [0, 1, 2, 3]);
+        let mut selection = Selection::begin(&info, &Select::Files(vec![0..=0, 2..=2]));
+        assert_eq!(files(&selection), [0, 2]);
+        selection.set_file(&info, 0, Priority::Skip).unwrap();
+        selection.set_file(&info, 2, Priority::Skip).unwrap();
+        selection.set_file(&info, 3, Priority::High).unwrap();
+        assert_eq!(files(&selection), [3]);
+        assert!(files(&Selection::begin(&info, &Select::Nothing)).is_empty());
     }
 
     #[test]

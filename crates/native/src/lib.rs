@@ -18,12 +18,10 @@
 //! the file work and the hashing; WebRTC has threads of its own, since its cryptography would
 //! hold up the engine. [`Node`] and [`Torrent`] are handles that may be used from any runtime.
 
-mod certificates;
 mod config;
 pub mod create;
 mod engine;
 mod hashing;
-mod http;
 mod mse;
 mod node;
 mod outline;
@@ -47,5 +45,6 @@ pub use node::{Node, NodeError};
 pub use source::{Source, SourceError};
 pub use storage::map::{Place, StorageMap};
 pub use storage::names::Renamed;
+pub use storage::ownership::{Access, Notice, Refusal, WriteOptions};
 pub use torrent::{Add, AddError, Torrent, TorrentError};
 pub use verify::VerifyError;

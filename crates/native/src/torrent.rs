@@ -17,6 +17,7 @@ use crate::engine::{Choice, Command, EngineHandle, Registered};
 use crate::reach::Trusted;
 use crate::source::Source;
 use crate::storage::map::Place;
+use crate::storage::ownership::{Access, Notice, Refusal, WriteOptions};
 
 /// A torrent to take part in, and where its files are.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Add {
     pub source: Source,
     /// Where its files are, or will be.
     pub place: Place,
+    /// What may be done with them; files of a [`Place::Map`] are only read.
+    pub access: Access,
     /// What to make of data that is there already.
     pub existing: Existing,
     /// What of it is wanted; it can be changed later.
@@ -69,6 +72,9 @@ pub enum TorrentError {
     /// Its files cannot be written or read.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Its files are not touched before the user decides.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// It was removed, or the node shut down.
     #[error("the torrent was removed")]
     Removed,
@@ -96,6 +102,7 @@ impl Add {
             select,
             source,
             place: Place::Directory(directory.into()),
+            access: Access::Write(WriteOptions::default()),
             existing: Existing::Check,
             super_seed: false,
             peers: Vec::new(),
@@ -160,6 +167,7 @@ impl Torrent {
         let command = Command::Add {
             add: Box::new(session),
             place: add.place,
+            access: add.access,
             trusted,
             trusted_trackers,
             reply,
@@ -214,7 +222,20 @@ impl Torrent {
         found.clone().ok_or(TorrentError::Removed)
     }
 
-    /// Waits until every wanted piece is verified.
+    /// What was done with files that stood where the torrent's are to be, in order; at most 1000
+    /// of these are kept.
+    pub fn notices(&self) -> watch::Receiver<Vec<Notice>> {
+        self.registered.notices.clone()
+    }
+
+    /// Whether what finished last is on the disk: `false` where the system cannot tell, `None` before
+    /// the torrent finished and where its files are only read.
+    pub fn synced(&self) -> Option<bool> {
+        *self.registered.synced.borrow()
+    }
+
+    /// Waits until every wanted piece is verified and its files have their names and are on the
+    /// disk.
     pub async fn wait_finished(&self) -> Result<(), TorrentError> {
         let mut stats = self.registered.stats.clone();
         let ended = |stats: &TorrentStats| {
@@ -226,12 +247,10 @@ impl Torrent {
             .map_err(|_| TorrentError::Removed)?
             .state;
         match state {
-            TorrentState::Failed => Err(self
-                .registered
-                .failure
-                .borrow()
-                .clone()
-                .map_or(TorrentError::Removed, TorrentError::Storage)),
+            TorrentState::Failed => {
+                let failure = self.registered.failure.borrow().clone();
+                Err(failure.unwrap_or(TorrentError::Removed))
+            }
             _ => Ok(()),
         }
     }

@@ -14,7 +14,8 @@ pub use crate::hashing::Progress;
 use crate::hashing::hash_pieces;
 use crate::storage::map::Place;
 use crate::storage::names::{Asking, Renamed};
-use crate::storage::{Files, HandleCache, Layout};
+use crate::storage::ownership::{Access, StoreError};
+use crate::storage::{Files, Layout};
 
 /// How the files compare with the torrent.
 #[derive(Clone, Debug)]
@@ -51,6 +52,11 @@ pub enum FileState {
     WrongLength {
         /// The bytes that it has.
         actual: u64,
+    },
+    /// It is there under its temporary name alone, as an unfinished download leaves it.
+    Unfinished {
+        /// How many pieces are missing or wrong.
+        pieces: u32,
     },
     /// Its length is right, and pieces of it are not.
     Damaged {
@@ -104,9 +110,24 @@ pub async fn verify(
     let mut wanted = Bitfield::full(lengths.piece_count());
     let mut reports = Vec::new();
     let mut ranges = Vec::new();
-    for slot in layout.files().iter().filter(|slot| slot.stored) {
-        let (state, present) = look(&slot.path, slot.length)?;
-        let pieces = touched(&lengths, slot.offset, slot.length);
+    let files = Files::new(layout, Access::Read, Allocation::Sparse, Arc::default());
+    let verifier = metainfo.verifier();
+    files.begin(&verifier).map_err(StoreError::into_storage)?;
+    let layout = files.layout();
+    for (index, slot) in layout
+        .files()
+        .iter()
+        .enumerate()
+        .filter(|(_, slot)| slot.stored)
+    {
+        let (state, present) = match files.unfinished(index) {
+            Some(path) => (
+                FileState::Unfinished { pieces: 0 },
+                look(path, slot.length)?.1,
+            ),
+            None => look(&slot.path, slot.length)?,
+        };
+        let pieces = layout.pieces_of(slot);
         for piece in touched(&lengths, slot.offset + present, slot.length - present) {
             wanted.clear(piece);
         }
@@ -118,11 +139,9 @@ pub async fn verify(
         ranges.push(pieces);
     }
     let renamed = layout.renamed().to_vec();
-    let files = Files::new(layout, Allocation::Sparse, Arc::new(HandleCache::default()));
     let hashes = hash_pieces(files, wanted.clone(), progress).await?;
     let mut verified = Bitfield::new(lengths.piece_count());
     let mut bad_pieces = Vec::new();
-    let verifier = metainfo.verifier();
     for (piece, hash) in lengths.pieces().zip(&hashes) {
         if wanted.get(piece.get()) && verifier.judge(piece, hash) == Verdict::Good {
             verified.set(piece.get());
@@ -132,8 +151,11 @@ pub async fn verify(
     }
     for (report, pieces) in reports.iter_mut().zip(ranges) {
         let bad = pieces.filter(|piece| !verified.get(*piece)).count();
-        if report.state == FileState::Complete && bad > 0 {
-            report.state = FileState::Damaged { pieces: bad as u32 };
+        let bad = bad as u32;
+        match &mut report.state {
+            FileState::Unfinished { pieces } => *pieces = bad,
+            state @ FileState::Complete if bad > 0 => *state = FileState::Damaged { pieces: bad },
+            _ => {}
         }
     }
     Ok(Report {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brackish_native::{Add, Node, Select, Torrent, TorrentStats, source};
+use brackish_native::{Access, Add, Node, Select, Torrent, TorrentStats, WriteOptions, source};
 use brackish_wire::metainfo::Info;
 
 use super::follow::{Ended, Follower, Until};
@@ -27,7 +27,7 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         args.seed || args.seed_stop.seed_ratio.is_some() || args.seed_stop.seed_time.is_some();
     std::fs::create_dir_all(&args.output)
         .map_err(|error| Failure::new(args.output.display(), error))?;
-    let place = magnet_within(args.source.trim());
+    let place = magnet_within(&args.source);
     let source = source::load(place).await?;
     let name = peers::name_of(&source);
     let mut trackers = peers::trackers_of(&source);
@@ -45,6 +45,11 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
     if !args.files.is_empty() {
         add.select = Select::Nothing;
     }
+    add.access = Access::Write(WriteOptions {
+        overwrite: args.overwrite,
+        allow_hidden: args.allow_hidden,
+        in_place: args.in_place,
+    });
     add.peers = named_peers;
     add.extra_trackers = args.peers.trackers;
     add.extra_web_seeds = args.web_seed;
@@ -80,7 +85,8 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         Err(failure) => Err(failure),
     };
     if let (Ok(stats), Some(info)) = (&ended, torrent.info()) {
-        finished(mode, &info, stats, started.elapsed(), &args.output);
+        let took = started.elapsed();
+        finished(mode, &info, stats, took, &args.output, torrent.synced());
     }
     let ended = match ended {
         Ok(_) if stays => seed(&mut follower).await,
@@ -143,7 +149,14 @@ pub async fn seed(follower: &mut Follower<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn finished(mode: Mode, info: &Info, stats: &TorrentStats, time: Duration, directory: &Path) {
+fn finished(
+    mode: Mode,
+    info: &Info,
+    stats: &TorrentStats,
+    time: Duration,
+    directory: &Path,
+    synced: Option<bool>,
+) {
     let path = directory.join(info.name()).display().to_string();
     if mode == Mode::Json {
         json::emit(&Event::Finished {
@@ -153,6 +166,7 @@ fn finished(mode: Mode, info: &Info, stats: &TorrentStats, time: Duration, direc
             total: stats.wanted,
             downloaded: stats.downloaded,
             seconds: time.as_secs_f64(),
+            synced: synced.unwrap_or(false),
         });
         return;
     }

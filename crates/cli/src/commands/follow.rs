@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use brackish_native::{Event, Torrent, TorrentState, TorrentStats, TrackerStatus};
+use brackish_native::{Event, Notice, Torrent, TorrentState, TorrentStats, TrackerStatus};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::rules::{Progress, SeedRules};
 use crate::access::Told;
@@ -68,6 +68,9 @@ pub struct Follower<'a> {
     checked: bool,
     seed_rules: SeedRules,
     stop_timeout: Option<Duration>,
+    notices: watch::Receiver<Vec<Notice>>,
+    /// Notices that were shown.
+    noticed: usize,
 }
 
 impl<'a> Follower<'a> {
@@ -82,6 +85,8 @@ impl<'a> Follower<'a> {
             checked: false,
             seed_rules: SeedRules::default(),
             stop_timeout: None,
+            notices: torrent.notices(),
+            noticed: 0,
         }
     }
 
@@ -109,6 +114,15 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// Shows what was done with existing files and was not shown.
+    fn show_notices(&mut self) {
+        let notices = self.notices.borrow_and_update();
+        for notice in notices.iter().skip(self.noticed) {
+            self.view.notice(notice);
+        }
+        self.noticed = notices.len();
+    }
+
     /// Follows the torrent; its last figures come back too.
     pub async fn follow(&mut self, until: Until) -> Result<(Ended, TorrentStats), Failure> {
         let mut stats = self.torrent.stats();
@@ -119,6 +133,7 @@ impl<'a> Follower<'a> {
         let mut progress = Progress::new(self.stop_timeout, began);
         loop {
             let now = stats.borrow_and_update().clone();
+            self.show_notices();
             if now.state == TorrentState::Failed {
                 self.torrent.wait_finished().await?;
             }

@@ -1,9 +1,8 @@
 //! `brackish seed`: gives what is here to others.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use brackish_native::{Add, TorrentState, source};
+use brackish_native::{Access, Add, source};
 
 use super::download::{port_note, seed};
 use super::follow::{Ended, Follower, Until};
@@ -11,7 +10,7 @@ use super::peers;
 use super::rules::SeedRules;
 use crate::args::SeedArgs;
 use crate::failure::Failure;
-use crate::format::{count, printable};
+use crate::format::printable;
 use crate::json::{self, Event, Ready};
 use crate::signals::Stop;
 use crate::view::{LiveView, Mode};
@@ -31,6 +30,7 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
     let stop = Stop::listen();
     let info_hash = source.info_hash().to_string();
     let mut add = Add::new(source, &args.directory);
+    add.access = Access::Read;
     add.peers = named_peers;
     add.extra_trackers = args.peers.trackers;
     add.loaded_from = Some(args.source);
@@ -48,9 +48,10 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
     };
     let mut follower = Follower::new(&torrent, &mut view, &stop)
         .with_seed_rules(SeedRules::of_seed(&args.seed_stop));
-    let ended = match check(&mut follower, &args.directory).await {
-        Ok(Ended::Stopped | Ended::Enough(_)) => Ok(()),
-        Ok(Ended::Reached) => {
+    // A seed must have everything: else the torrent fails, and says what is wrong.
+    let ended = match follower.follow(Until::Checked).await {
+        Ok((Ended::Stopped | Ended::Enough(_), _)) => Ok(()),
+        Ok((Ended::Reached, _)) => {
             if mode == Mode::Json {
                 ready();
             }
@@ -67,19 +68,4 @@ pub async fn run(args: SeedArgs) -> Result<ExitCode, Failure> {
     node.shutdown().await;
     ended?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits until what is there was looked at; a seed must have everything.
-async fn check(follower: &mut Follower<'_>, directory: &Path) -> Result<Ended, Failure> {
-    let (ended, stats) = follower.follow(Until::Checked).await?;
-    if ended == Ended::Reached && stats.state != TorrentState::Seeding {
-        let missing = stats.pieces.saturating_sub(stats.verified_pieces);
-        let why = format!(
-            "{} of {} missing or wrong; `brackish download --seed` fetches what is not there",
-            missing,
-            count(stats.pieces.into(), "piece")
-        );
-        return Err(Failure::new(directory.display(), why));
-    }
-    Ok(ended)
 }

@@ -57,6 +57,7 @@ fn emit(report: &Report) {
         let state = match file.state {
             FileState::Complete => "complete",
             FileState::Missing => "missing",
+            FileState::Unfinished { .. } => "unfinished",
             FileState::WrongLength { .. } => "wrong_length",
             FileState::Damaged { .. } => "damaged",
         };
@@ -77,7 +78,7 @@ fn emit(report: &Report) {
 fn show(report: &Report) {
     for file in &report.files {
         print::line(format_args!(
-            "{:<9} {}",
+            "{:<10} {}",
             word(file),
             printable(&sentence(file))
         ));
@@ -109,6 +110,7 @@ fn word(file: &FileReport) -> &'static str {
     match file.state {
         FileState::Complete => "ok",
         FileState::Missing => "missing",
+        FileState::Unfinished { .. } => "unfinished",
         FileState::WrongLength { .. } => "length",
         FileState::Damaged { .. } => "damaged",
     }
@@ -120,6 +122,12 @@ fn sentence(file: &FileReport) -> String {
         FileState::Complete | FileState::Missing => format!("{path} ({})", bytes(file.length)),
         FileState::WrongLength { actual } => {
             format!("{path} (has {actual} bytes, should have {})", file.length)
+        }
+        FileState::Unfinished { pieces } => {
+            format!(
+                "{path} (download not finished, {} missing or wrong)",
+                count(pieces.into(), "piece")
+            )
         }
         FileState::Damaged { pieces } => {
             format!("{path} ({} wrong)", count(pieces.into(), "piece"))

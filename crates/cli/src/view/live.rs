@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use brackish_native::{Event as NodeEvent, TorrentState, TorrentStats, Via};
+use brackish_native::{Event as NodeEvent, Notice, TorrentState, TorrentStats, Via};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Mode, coloured, sentence};
@@ -125,6 +125,24 @@ impl LiveView {
             }),
             Mode::Terminal | Mode::Lines => self.note(&printable(&told.to_string())),
         }
+    }
+
+    /// Tells of something that was done with an existing file.
+    pub fn notice(&self, notice: &Notice) {
+        let message = printable(&notice.to_string());
+        if self.mode != Mode::Json {
+            return self.note(&message);
+        }
+        let (kind, path, to) = match notice {
+            Notice::MovedAside { path, to } => ("moved_aside", path, Some(to)),
+            Notice::Cut { path, .. } => ("cut", path, None),
+        };
+        json::emit(&Event::Notice {
+            kind,
+            path: Some(path.display().to_string()),
+            to: to.map(|to| to.display().to_string()),
+            message,
+        });
     }
 
     /// Prints a line above whatever moves.

@@ -20,7 +20,8 @@ use crate::outline::Outline;
 pub use crate::outline::Version;
 use crate::storage::map::StorageMap;
 use crate::storage::names::{bytes_of, os_name};
-use crate::storage::{Files, HandleCache, Layout};
+use crate::storage::ownership::Access;
+use crate::storage::{Files, Layout};
 use walk::walk_all;
 
 /// The longest name of a file, in bytes, that common file systems take.
@@ -258,7 +259,7 @@ pub async fn create(
     let files = outline.files(found);
     let paths = files.iter().map(|(path, _)| path.clone()).collect();
     let layout = Layout::of_paths(hashers, files);
-    let files = Files::new(layout, Allocation::Sparse, Arc::new(HandleCache::default()));
+    let files = Files::new(layout, Access::Read, Allocation::Sparse, Arc::default());
     let hashes = hash_pieces(files, Bitfield::full(pieces), progress).await?;
     let (info, piece_layers) = outline.build(&hashes).map_err(refused)?;
     let mut metainfo = Metainfo::from_info(Arc::new(info));

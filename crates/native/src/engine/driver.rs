@@ -9,22 +9,25 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
-use brackish_core::{ConnectionId, Input, JobId, Session, SocketId, Timestamp, Via};
+use brackish_core::{
+    ConnectionId, Input, JobId, Session, SocketId, StorageError, Timestamp, TorrentId, Via,
+};
 use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::greeting::EncryptedPeers;
 use super::jobs::Jobs;
+use super::store::Next;
 use super::tcp::{self, TcpLink};
-use super::torrents::Torrents;
+use super::torrents::{Torrents, torrent_of};
 use super::web_seeds::Fetch;
 use super::webrtc::RtcLink;
 use crate::config::Allocation;
-use crate::http::in_words;
 use crate::rtc::Stack;
+use crate::storage::ownership::{Notice, StoreError};
 use crate::storage::{Done, HandleCache, Pool};
-use crate::trackers::Announcer;
+use crate::trackers::{Announcer, in_words};
 use crate::web_seeds::WebSeeds;
 
 /// The driver as tasks hold it. Borrowed for the length of a call, never over an await.
@@ -59,7 +62,8 @@ pub(super) struct Driver {
     pub(super) me: Weak<RefCell<Driver>>,
     origin: Instant,
     armed: Option<Timestamp>,
-    done: Vec<Done>,
+    /// Answers for the session that came without the pool.
+    pub(super) done: Vec<Done>,
     buffer: Rc<RefCell<BytesMut>>,
 }
 
@@ -94,7 +98,7 @@ impl Driver {
             handles: Arc::default(),
             allocation,
             announcer: Rc::new(Announcer::new()),
-            web_seeds: Rc::new(WebSeeds::new()),
+            web_seeds: Rc::default(),
             fetches: HashMap::new(),
             stack,
             bind: bind.into(),
@@ -198,6 +202,26 @@ impl Driver {
 
     /// Does all that the session wants, and tells its events.
     pub(super) fn settle(&mut self) {
+        loop {
+            self.settle_outputs();
+            if !self.take_events() {
+                break;
+            }
+        }
+        let due = self.session.poll_timeout();
+        let earlier = match (due, self.armed) {
+            (Some(due), Some(armed)) => due < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if earlier {
+            self.armed = due;
+            self.wake.notify_one();
+        }
+    }
+
+    /// Does all that the session wants.
+    fn settle_outputs(&mut self) {
         let mut rounds = 0;
         loop {
             while let Some(output) = self.session.poll_output() {
@@ -219,19 +243,21 @@ impl Driver {
                 break;
             }
         }
+    }
+
+    /// Takes the session's events; whether anything follows that is to be done.
+    fn take_events(&mut self) -> bool {
+        let mut any = false;
         while let Some(event) = self.session.poll_event() {
-            self.torrents.tell(event, &self.session);
+            let torrent = torrent_of(&event);
+            match self.torrents.take_event(event, &self.session) {
+                None => continue,
+                Some(Next::Job(job)) => self.jobs.of_torrent(job),
+                Some(Next::Refuse(refusal)) => self.store_failed(torrent, refusal.into()),
+            }
+            any = true;
         }
-        let due = self.session.poll_timeout();
-        let earlier = match (due, self.armed) {
-            (Some(due), Some(armed)) => due < armed,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        if earlier {
-            self.armed = due;
-            self.wake.notify_one();
-        }
+        any
     }
 
     /// Gives the session the answers of storage jobs.
@@ -239,18 +265,87 @@ impl Driver {
         let now = self.now();
         for done in done.drain(..) {
             let input = match done {
-                Done::Opened { torrent, result } => Input::StorageOpened { torrent, result },
-                Done::Wanted { result: Ok(()), .. } => continue,
-                Done::Wanted {
+                Done::Opened { torrent, result } => {
+                    let result = result.map_err(|error| self.explained(torrent, error));
+                    Input::StorageOpened { torrent, result }
+                }
+                Done::Settled {
                     torrent,
-                    result: Err(error),
-                } => Input::StorageFailed { torrent, error },
+                    settles,
+                    result,
+                } => {
+                    self.store_settled(torrent, settles, result);
+                    continue;
+                }
+                Done::Synced { torrent, result } => {
+                    self.store_synced(torrent, result);
+                    continue;
+                }
                 Done::Read { job, result } => Input::BlockRead { job, result },
                 Done::Written { job, result } => Input::BlockWritten { job, result },
                 Done::Hashed { job, result } => Input::PieceHashed { job, result },
             };
             self.session.handle_input(input, now);
         }
+    }
+
+    /// Files were brought in order, or renamed.
+    fn store_settled(
+        &mut self,
+        torrent: TorrentId,
+        settles: bool,
+        result: Result<Vec<Notice>, StoreError>,
+    ) {
+        match result {
+            Ok(notices) => {
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.notice(notices);
+                }
+                let store = self.torrents.store_mut(torrent);
+                for job in store
+                    .map(|store| store.on_settled(settles))
+                    .unwrap_or_default()
+                {
+                    self.jobs.resume(&self.pool, job);
+                }
+                self.torrents.tell_held(torrent, &self.session);
+            }
+            Err(error) => self.store_failed(torrent, error),
+        }
+    }
+
+    /// A finished torrent is on the disk, or the system cannot tell.
+    fn store_synced(&mut self, torrent: TorrentId, result: Result<bool, StorageError>) {
+        match result {
+            Ok(synced) => {
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.synced(synced);
+                }
+                self.store_settled(torrent, false, Ok(Vec::new()));
+            }
+            Err(error) => self.store_failed(torrent, error.into()),
+        }
+    }
+
+    /// Nothing is written to a store any more.
+    fn store_failed(&mut self, torrent: TorrentId, error: StoreError) {
+        let now = self.now();
+        let error = self.explained(torrent, error);
+        let store = self.torrents.store_mut(torrent);
+        let mut waited = store.map(|store| store.fail(&error)).unwrap_or_default();
+        self.session
+            .handle_input(Input::StorageFailed { torrent, error }, now);
+        self.answer(&mut waited);
+    }
+
+    /// What the session is told of an error; the handles of the torrent keep the reason.
+    fn explained(&mut self, torrent: TorrentId, error: StoreError) -> StorageError {
+        if let StoreError::Refused(refusal) = &error
+            && let Some(entry) = self.torrents.get_mut(torrent)
+        {
+            entry.refuse(refusal.clone());
+        }
+        error.into_storage()
     }
 
     /// Writes to the connections that have something new; whether any took bytes.

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 use super::driver::{Driver, Link, Shared};
 use super::listen;
 use super::tcp::{ROOM, TcpLink, serve};
-use crate::http::in_words;
 use crate::mse::{self, Agreed, MseError};
+use crate::trackers::in_words;
 
 /// Longest time for a dial.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);

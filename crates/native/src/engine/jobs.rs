@@ -36,6 +36,14 @@ impl Jobs {
         self.under_way += 1;
     }
 
+    /// A job that had to wait for its store.
+    pub(super) fn resume(&mut self, pool: &Pool, job: Job) {
+        match job {
+            Job::Write { piece, .. } | Job::Hash { piece, .. } => self.push(pool, piece, job),
+            job => self.of_torrent(job),
+        }
+    }
+
     /// A job that belongs to a torrent as a whole.
     pub(super) fn of_torrent(&mut self, job: Job) {
         self.push_to(0, job);

@@ -10,6 +10,7 @@ mod outputs;
 mod probe;
 pub(crate) mod random;
 mod run;
+mod store;
 mod tcp;
 mod torrents;
 mod web_seeds;
@@ -21,8 +22,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use brackish_core::{
-    AddTorrent, AddTorrentError, Event, Limits, PeerStats, Priority, SelectError, StorageError,
-    TorrentId, TorrentStats, TrackerStats, WebSeedStats,
+    AddTorrent, AddTorrentError, Event, Limits, PeerStats, Priority, SelectError, TorrentId,
+    TorrentStats, TrackerStats, WebSeedStats,
 };
 use brackish_wire::metainfo::Info;
 use brackish_wire::{Bitfield, PeerId};
@@ -33,6 +34,8 @@ use crate::node::NodeError;
 use crate::reach::Trusted;
 use crate::rtc::ice::IceServers;
 use crate::storage::map::Place;
+use crate::storage::ownership::{Access, Notice};
+use crate::torrent::TorrentError;
 
 /// Most commands that wait for the engine. Who sends more waits.
 const MAX_COMMANDS: usize = 64;
@@ -42,6 +45,7 @@ pub(crate) enum Command {
     Add {
         add: Box<AddTorrent>,
         place: Place,
+        access: Access,
         /// Whose web seeds may be in the local network.
         trusted: Trusted,
         /// Whose trackers may be, whatever their path.
@@ -101,7 +105,9 @@ pub(crate) struct Registered {
     pub(crate) torrent: TorrentId,
     pub(crate) stats: watch::Receiver<TorrentStats>,
     pub(crate) info: watch::Receiver<Option<Arc<Info>>>,
-    pub(crate) failure: watch::Receiver<Option<StorageError>>,
+    pub(crate) failure: watch::Receiver<Option<TorrentError>>,
+    pub(crate) notices: watch::Receiver<Vec<Notice>>,
+    pub(crate) synced: watch::Receiver<Option<bool>>,
     pub(crate) events: broadcast::WeakSender<Event>,
     /// Has every event since the torrent was added, until someone takes it.
     pub(crate) first_events: Arc<Mutex<Option<broadcast::Receiver<Event>>>>,

@@ -4,17 +4,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use brackish_core::{ConnectionId, Input, JobId, Output, SocketId, TorrentId};
-use brackish_wire::Bitfield;
 use brackish_wire::metainfo::Verifier;
 use brackish_wire::tracker::AnnounceRequest;
+use brackish_wire::{Bitfield, PieceIndex};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::driver::{Driver, Link, Shared};
 use super::greeting;
+use super::store::Store;
 use super::webrtc::{self, RtcLink};
 use crate::storage::names::Asking;
+use crate::storage::ownership::Access;
 use crate::storage::{Files, Job, Layout};
 use crate::trackers::websocket::{self, SocketEvent};
 
@@ -43,18 +45,15 @@ impl Driver {
                 data,
             } => {
                 if let Some(files) = self.torrents.files(torrent).cloned() {
-                    self.jobs.push(
-                        &self.pool,
+                    let job = Job::Write {
+                        job,
+                        torrent,
+                        files,
                         piece,
-                        Job::Write {
-                            job,
-                            torrent,
-                            files,
-                            piece,
-                            begin,
-                            data,
-                        },
-                    );
+                        begin,
+                        data,
+                    };
+                    self.of_piece(torrent, piece, job);
                 }
             }
             Output::Hash {
@@ -63,16 +62,13 @@ impl Driver {
                 piece,
             } => {
                 if let Some(files) = self.torrents.files(torrent).cloned() {
-                    self.jobs.push(
-                        &self.pool,
+                    let job = Job::Hash {
+                        job,
+                        torrent,
+                        files,
                         piece,
-                        Job::Hash {
-                            job,
-                            torrent,
-                            files,
-                            piece,
-                        },
-                    );
+                    };
+                    self.of_piece(torrent, piece, job);
                 }
             }
             Output::Dial {
@@ -113,21 +109,19 @@ impl Driver {
                 torrent,
                 files: wanted,
             } => {
-                if let Some(files) = self.torrents.files(torrent).cloned() {
-                    self.jobs.of_torrent(Job::Want {
-                        torrent,
-                        files,
-                        wanted,
-                    });
+                let store = self.torrents.store_mut(torrent);
+                let job = store.and_then(|store| store.want(torrent, wanted, &self.session));
+                if let Some(job) = job {
+                    self.jobs.of_torrent(job);
                 }
             }
             Output::CloseStorage { torrent } => {
-                if let Some(files) = self
+                if let Some(store) = self
                     .torrents
                     .get_mut(torrent)
-                    .and_then(|entry| entry.files.take())
+                    .and_then(|entry| entry.store.take())
                 {
-                    self.jobs.close(torrent, &files);
+                    self.jobs.close(torrent, &store.files);
                 }
             }
             Output::Fetch {
@@ -176,15 +170,27 @@ impl Driver {
         let Some(entry) = self.torrents.get_mut(torrent) else {
             return;
         };
-        let layout = Layout::new(verifier.info(), &entry.place, Asking::Try);
-        let files = Arc::new(Files::new(layout, self.allocation, self.handles.clone()));
-        entry.files = Some(files.clone());
+        let (access, handles) = (entry.access, self.handles.clone());
+        let asking = match access {
+            Access::Read => Asking::Look,
+            Access::Write(_) => Asking::Try,
+        };
+        let layout = Layout::new(verifier.info(), &entry.place, asking);
+        let files = Arc::new(Files::new(layout, access, self.allocation, handles));
+        entry.store = Some(Store::new(files.clone(), wanted));
         self.jobs.of_torrent(Job::Open {
             torrent,
             files,
             verifier,
-            wanted,
         });
+    }
+
+    /// A job that writes or hashes a piece, now or once the store is ready for it.
+    fn of_piece(&mut self, torrent: TorrentId, piece: PieceIndex, job: Job) {
+        let store = self.torrents.store_mut(torrent);
+        if let Some(job) = store.and_then(|store| store.admit(job, &mut self.done)) {
+            self.jobs.push(&self.pool, piece, job);
+        }
     }
 
     fn open_socket(&mut self, socket: SocketId, url: String) {

@@ -211,6 +211,7 @@ impl Driver {
             Command::Add {
                 add,
                 place,
+                access,
                 trusted,
                 trusted_trackers,
                 reply,
@@ -223,7 +224,7 @@ impl Driver {
                 // Before the session is settled: it may want the store at once.
                 let added = added.map(|torrent| {
                     let torrents = &mut self.torrents;
-                    torrents.register(torrent, place, trusted, trusted_trackers, info)
+                    torrents.register(torrent, (place, access), trusted, trusted_trackers, info)
                 });
                 let _ = reply.send(added);
             }
@@ -256,6 +257,7 @@ impl Driver {
                     }
                 };
                 // Who waits for the torrent to finish must not see that it had.
+                self.settle();
                 self.torrents.renew_stats(&self.session);
                 let _ = reply.send(chosen);
             }

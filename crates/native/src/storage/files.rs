@@ -1,20 +1,22 @@
 //! The store of one torrent: reads and writes of its bytes, wherever its files are. A path that
 //! leaves the torrent's folder by a symbolic link is refused.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use brackish_core::StorageError;
 use brackish_wire::PieceIndex;
 use bytes::Bytes;
 
 use super::handles::HandleCache;
+use super::homes::{Home, Homes};
 use super::layout::{Layout, Segment, Slot};
-use super::parts::{PARTS, Part, Parts};
+use super::lock::FolderLock;
+use super::ownership::Access;
+use super::parts::Part;
 use super::system::{self, Immediate};
 use crate::config::Allocation;
 
@@ -22,9 +24,14 @@ use crate::config::Allocation;
 #[derive(Debug)]
 pub(crate) struct Files {
     layout: Layout,
-    /// The files that are not made, and what is kept of them.
-    pub(super) parts: Parts,
-    allocation: Allocation,
+    pub(super) access: Access,
+    pub(super) allocation: Allocation,
+    /// Where the bytes of each file are.
+    pub(super) homes: Homes,
+    /// Held while homes are changed in several steps, so that only one thread does.
+    pub(super) changing: Mutex<()>,
+    /// Held from before the first write until everything is complete.
+    pub(super) lock: Mutex<Option<FolderLock>>,
     handles: Arc<HandleCache>,
     store: u32,
     /// Whether reads that do not wait are worth trying.
@@ -32,12 +39,26 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(layout: Layout, allocation: Allocation, handles: Arc<HandleCache>) -> Self {
+    /// A store of these files. Where they are below a folder, [`Files::begin`] must be called before
+    /// anything else.
+    pub(crate) fn new(
+        layout: Layout,
+        access: Access,
+        allocation: Allocation,
+        handles: Arc<HandleCache>,
+    ) -> Self {
         let store = handles.new_store();
         Self {
-            parts: Parts::new(&layout),
-            layout,
+            // A file that is mapped is somebody's own, and never written.
+            access: match layout.root() {
+                Some(_) => access,
+                None => Access::Read,
+            },
             allocation,
+            homes: Homes::new(&layout),
+            layout,
+            changing: Mutex::new(()),
+            lock: Mutex::new(None),
             handles,
             store,
             immediate: AtomicBool::new(true),
@@ -48,23 +69,14 @@ impl Files {
         &self.layout
     }
 
+    /// What may be done with the files.
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
     /// Where a stretch of a piece begins in the torrent, in bytes.
     pub(crate) fn position(&self, piece: PieceIndex, begin: u32) -> u64 {
         self.layout.lengths().piece_offset(piece) + u64::from(begin)
-    }
-
-    /// Makes a wanted file if it has no bytes, since no write will, and sets space aside if that was
-    /// asked for.
-    pub(super) fn make(&self, index: usize, slot: &Slot) -> Result<(), StorageError> {
-        if slot.length > 0 && self.allocation != Allocation::Full {
-            return Ok(());
-        }
-        let there = fs::metadata(&slot.path).is_ok_and(|there| there.len() >= slot.length);
-        if !there {
-            let file = self.open(index, true)?;
-            system::allocate(&file, slot.length).map_err(|error| failure(&slot.path, &error))?;
-        }
-        Ok(())
     }
 
     /// Makes a link, where there is nothing yet and the system has links.
@@ -72,20 +84,18 @@ impl Files {
         let Some(root) = self.layout.root() else {
             return Ok(());
         };
-        let parents = slot.below_root.split_last().map_or(&[][..], |(_, p)| p);
-        stay_inside(root, parents)?;
+        let parent = slot.path.parent().unwrap_or(root);
+        stay_inside(root, parent)?;
         if fs::symlink_metadata(&slot.path).is_ok() {
             return Ok(());
         }
-        if let Some(parent) = slot.path.parent() {
-            fs::create_dir_all(parent)?;
-        }
+        fs::create_dir_all(parent)?;
         system::link(target, &slot.path)
     }
 
     /// Fills `buffer` from `offset` of the torrent.
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
-        let parts = self.parts.look();
+        let state = self.homes.look();
         let mut rest = buffer;
         for segment in self.layout.segments(offset, rest.len() as u64) {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(segment.length as usize);
@@ -94,27 +104,26 @@ impl Files {
                 part.fill(0);
                 continue;
             };
-            if parts.is_unmade(segment.file) {
-                let at = match parts.find(&self.layout, slot.offset + segment.offset) {
-                    Part::At(at) => self.open(PARTS, false).map(|file| (file, at)),
-                    Part::Nowhere => Err(StorageError::Failed {
+            let home = state.home(segment.file);
+            if home == Home::Parts {
+                let Part::At(at) = state.find(&self.layout, slot.offset + segment.offset) else {
+                    return Err(StorageError::Failed {
                         place: slot.path.display().to_string(),
                         reason: "the file is not wanted and not there".into(),
-                    }),
+                    });
                 };
-                let (file, at) = at?;
-                system::read_exact_at(&file, part, at)
+                system::read_exact_at(&*self.open_parts(false)?, part, at)
                     .map_err(|error| self.parts_failure(&error))?;
                 continue;
             }
-            let file = self.open(segment.file, false)?;
+            let file = self.open(segment.file, home, false)?;
             system::read_exact_at(&file, part, segment.offset).map_err(|error| {
                 match error.kind() {
                     io::ErrorKind::UnexpectedEof => StorageError::Failed {
-                        place: slot.path.display().to_string(),
+                        place: slot.at(home).display().to_string(),
                         reason: format!("the file is shorter than {} bytes", slot.length),
                     },
-                    _ => failure(&slot.path, &error),
+                    _ => failure(slot.at(home), &error),
                 }
             })?;
         }
@@ -127,7 +136,7 @@ impl Files {
         if !self.immediate.load(Ordering::Relaxed) {
             return false;
         }
-        let Some(parts) = self.parts.try_look() else {
+        let Some(state) = self.homes.try_look() else {
             return false;
         };
         let mut rest = buffer;
@@ -138,10 +147,10 @@ impl Files {
                 part.fill(0);
                 continue;
             }
-            if parts.is_unmade(segment.file) {
+            if state.home(segment.file) == Home::Parts {
                 return false;
             }
-            let Some(file) = self.handles.get(self.store, segment.file, false) else {
+            let Some(file) = self.handle(segment.file, false) else {
                 return false;
             };
             match system::read_immediately(&file, part, segment.offset) {
@@ -160,19 +169,19 @@ impl Files {
     pub(crate) fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), StorageError> {
         let length = blocks.iter().map(|block| block.len() as u64).sum();
         let mut segments = self.layout.segments(offset, length);
-        let parts = self.parts.look();
-        if let (Some(segment), None) = (segments.next(), segments.next())
-            && !parts.is_unmade(segment.file)
-        {
+        if let (Some(segment), None) = (segments.next(), segments.next()) {
             let Some(slot) = self.stored(segment) else {
                 return Ok(());
             };
-            let file = self.open(segment.file, true)?;
-            let mut buffers: Vec<_> = blocks.iter().map(|block| IoSlice::new(block)).collect();
-            return system::write_vectored_at(&file, &mut buffers, segment.offset)
-                .map_err(|error| failure(&slot.path, &error));
+            let state = self.homes.look();
+            let home = state.home(segment.file);
+            if self.takes_writes(home) {
+                let file = self.open(segment.file, home, true)?;
+                let mut buffers: Vec<_> = blocks.iter().map(|block| IoSlice::new(block)).collect();
+                return system::write_vectored_at(&file, &mut buffers, segment.offset)
+                    .map_err(|error| failure(slot.at(home), &error));
+            }
         }
-        drop(parts);
         let mut offset = offset;
         for block in blocks {
             self.write_across(offset, block)?;
@@ -181,33 +190,52 @@ impl Files {
         Ok(())
     }
 
-    /// Writes a block that may lie in several files.
+    /// Writes a block that may lie in several files, or in one that is not made or not to be
+    /// written where it is.
     fn write_across(&self, offset: u64, block: &[u8]) -> Result<(), StorageError> {
         let mut rest = block;
         for segment in self.layout.segments(offset, block.len() as u64) {
             let (part, after) = rest.split_at(segment.length as usize);
             rest = after;
-            let Some(slot) = self.stored(segment) else {
-                continue;
-            };
-            let mut parts = self.parts.look();
-            if parts.is_unmade(segment.file) {
-                if let Part::At(at) = parts.find(&self.layout, slot.offset + segment.offset) {
-                    let kept = self.open(PARTS, true)?;
-                    system::write_all_at(&kept, part, at)
-                        .map_err(|error| self.parts_failure(&error))?;
-                    continue;
-                }
-                drop(parts);
-                self.make_after_all(segment.file)?;
-                parts = self.parts.look();
+            if let Some(slot) = self.stored(segment) {
+                self.write_segment(segment, slot, part)?;
             }
-            let file = self.open(segment.file, true)?;
-            let written = system::write_all_at(&file, part, segment.offset);
-            drop(parts);
-            written.map_err(|error| failure(&slot.path, &error))?;
         }
         Ok(())
+    }
+
+    fn write_segment(
+        &self,
+        segment: Segment,
+        slot: &Slot,
+        data: &[u8],
+    ) -> Result<(), StorageError> {
+        loop {
+            let state = self.homes.look();
+            let home = state.home(segment.file);
+            if self.takes_writes(home) {
+                let file = self.open(segment.file, home, true)?;
+                return system::write_all_at(&file, data, segment.offset)
+                    .map_err(|error| failure(slot.at(home), &error));
+            }
+            if home == Home::Parts
+                && let Part::At(at) = state.find(&self.layout, slot.offset + segment.offset)
+            {
+                return system::write_all_at(&*self.open_parts(true)?, data, at)
+                    .map_err(|error| self.parts_failure(&error));
+            }
+            drop(state);
+            self.make_writable(segment.file)?;
+        }
+    }
+
+    /// Whether blocks are written to a file with this home as it is.
+    fn takes_writes(&self, home: Home) -> bool {
+        match home {
+            Home::Temporary => true,
+            Home::Place => self.access.in_place(),
+            Home::Parts => false,
+        }
     }
 
     /// Closes the files.
@@ -220,6 +248,15 @@ impl Files {
         self.handles.close_file(self.store, index);
     }
 
+    /// An open file, if it is open, and open for writing where that is asked.
+    pub(super) fn handle(&self, index: usize, write: bool) -> Option<Arc<File>> {
+        self.handles.get(self.store, index, write)
+    }
+
+    pub(super) fn keep_handle(&self, index: usize, write: bool, file: Arc<File>) {
+        self.handles.put(self.store, index, write, file);
+    }
+
     /// The file of a stretch, unless it is one that is not stored.
     fn stored(&self, segment: Segment) -> Option<&Slot> {
         self.layout
@@ -228,15 +265,15 @@ impl Files {
             .filter(|slot| slot.stored)
     }
 
-    /// The open file at `index`, opened now if it is not, and made if it is to be written.
-    pub(crate) fn open(&self, index: usize, write: bool) -> Result<Arc<File>, StorageError> {
-        if let Some(file) = self.handles.get(self.store, index, write) {
-            return Ok(file);
-        }
-        if let (PARTS, Some(path)) = (index, self.layout.parts()) {
-            let file = open_parts(path, write).map_err(|error| failure(path, &error))?;
-            let file = Arc::new(file);
-            self.handles.put(self.store, index, true, file.clone());
+    /// The open file at `index`, opened now if it is not, and made if it is to be written. Its home
+    /// must not change meanwhile.
+    pub(super) fn open(
+        &self,
+        index: usize,
+        home: Home,
+        write: bool,
+    ) -> Result<Arc<File>, StorageError> {
+        if let Some(file) = self.handle(index, write) {
             return Ok(file);
         }
         let Some(slot) = self.layout.files().get(index) else {
@@ -245,39 +282,30 @@ impl Files {
                 reason: "there is no such file".into(),
             });
         };
-        let file = Arc::new(
-            self.open_anew(slot, write)
-                .map_err(|error| failure(&slot.path, &error))?,
-        );
-        self.handles.put(self.store, index, write, file.clone());
+        let opened = self.open_anew(slot, home, write);
+        let file = Arc::new(opened.map_err(|error| failure(slot.at(home), &error))?);
+        self.keep_handle(index, write, file.clone());
         Ok(file)
     }
 
-    fn open_anew(&self, slot: &Slot, write: bool) -> io::Result<File> {
-        let Some(root) = self.layout.root() else {
-            return match write {
-                true => Err(io::Error::new(
-                    io::ErrorKind::PermissionDenied,
-                    "a file that is shared is not written",
-                )),
-                false => File::open(&slot.path),
-            };
-        };
-        stay_inside(root, &slot.below_root)?;
-        if !write {
-            return File::open(&slot.path);
+    fn open_anew(&self, slot: &Slot, home: Home, write: bool) -> io::Result<File> {
+        let path = slot.at(home);
+        if let Some(root) = self.layout.root() {
+            stay_inside(root, path)?;
         }
-        if let Some(parent) = slot.path.parent() {
+        if !write {
+            return File::open(path);
+        }
+        if self.access == Access::Read {
+            return Err(read_only());
+        }
+        if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&slot.path)?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(path)?;
         if file.metadata()?.len() > slot.length {
-            // It is another file's remains: what is longer than the torrent says is never its file.
             file.set_len(slot.length)?;
         }
         if slot.executable {
@@ -287,19 +315,16 @@ impl Files {
     }
 }
 
-/// Opens the file of parts, made if it is to be written: it may be the first of all.
-fn open_parts(path: &Path, write: bool) -> io::Result<File> {
-    if let (true, Some(parent)) = (write, path.parent()) {
-        fs::create_dir_all(parent)?;
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(write).open(path)
+/// Why nothing is written to files that are shared or verified where they are.
+pub(super) fn read_only() -> io::Error {
+    let reason = "a file that is shared is not written";
+    io::Error::new(io::ErrorKind::PermissionDenied, reason)
 }
 
 /// Refuses a path below `root` that a symbolic link leads out of it.
-pub(super) fn stay_inside(root: &Path, below: &[OsString]) -> io::Result<()> {
+pub(super) fn stay_inside(root: &Path, below: &Path) -> io::Result<()> {
     let mut path = root.to_path_buf();
-    for component in below {
+    for component in below.strip_prefix(root).unwrap_or(below).components() {
         path.push(component);
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,

@@ -1,13 +1,16 @@
 //! From a torrent's bytes to the files that hold them.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use brackish_wire::metainfo::{FileEntry, FileKind, Info};
-use brackish_wire::{InfoHash, Lengths, PieceHashers};
+use brackish_wire::{Bitfield, Lengths, PieceHashers};
 
+use super::homes::Home;
 use super::map::Place;
 use super::names::{self, Asking, Paths, Renamed, os_name};
+use super::siblings;
 
 /// The files of one torrent with their real paths.
 #[derive(Debug)]
@@ -17,15 +20,17 @@ pub(crate) struct Layout {
     root: Option<PathBuf>,
     parts: Option<PathBuf>,
     renamed: Vec<Renamed>,
+    lock: Option<PathBuf>,
+    short: String,
 }
 
 /// One file of the torrent.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Where it really is.
+    /// Where it really is, once it is complete.
     pub(crate) path: PathBuf,
-    /// The components of its path below the root; empty for a mapped file.
-    pub(crate) below_root: Vec<OsString>,
+    /// Where it is until then; empty for a file that is mapped, has no bytes or is not stored.
+    pub(crate) temporary: PathBuf,
     /// Where it begins in the torrent, in bytes.
     pub(crate) offset: u64,
     /// Bytes.
@@ -36,6 +41,16 @@ pub(crate) struct Slot {
     pub(crate) executable: bool,
     /// Where it points, if it is a link: from the folder that it is in (BEP 47).
     pub(crate) link: Option<PathBuf>,
+}
+
+impl Slot {
+    /// Where the bytes of the file are if this is its home.
+    pub(super) fn at(&self, home: Home) -> &Path {
+        match home {
+            Home::Temporary => &self.temporary,
+            Home::Place | Home::Parts => &self.path,
+        }
+    }
 }
 
 /// A stretch of a torrent's bytes that lies in one file.
@@ -61,21 +76,15 @@ impl Layout {
             }
         };
         let files = info.files().iter().enumerate().map(|(index, file)| {
-            let mut below_root = Vec::new();
             let path = match place {
                 Place::Map(map) => map
                     .path(index)
                     .map_or_else(|| file.path.iter().map(os_name).collect(), PathBuf::from),
-                Place::Directory(directory) => {
-                    let path = paths.get(index).cloned().unwrap_or_default();
-                    let below = path.strip_prefix(directory).unwrap_or(&path);
-                    below_root.extend(below.iter().map(OsString::from));
-                    path
-                }
+                Place::Directory(_) => paths.get(index).cloned().unwrap_or_default(),
             };
             Slot {
                 path,
-                below_root,
+                temporary: PathBuf::new(),
                 offset: file.offset,
                 length: file.length,
                 stored: file.kind == FileKind::File,
@@ -83,19 +92,27 @@ impl Layout {
                 link: relative(file),
             }
         });
-        let files = files.collect();
+        let mut files: Vec<_> = files.collect();
+        let short = siblings::short(info.info_hash());
         let root = match place {
-            Place::Directory(directory) => Some(directory.clone()),
+            Place::Directory(directory) => {
+                siblings::name_temporaries(&mut files, &short);
+                Some(directory.clone())
+            }
             Place::Map(_) => None,
+        };
+        let own = |ending: &str| {
+            let name = format!(".{}.{ending}", info.info_hash());
+            root.as_ref().map(|root| root.join(name))
         };
         Self {
             hashers: info.piece_hashers(),
             files,
-            parts: root
-                .as_ref()
-                .map(|root| root.join(parts_name(info.info_hash()))),
+            parts: own("parts"),
+            lock: own("lock"),
             root,
             renamed,
+            short,
         }
     }
 
@@ -106,7 +123,7 @@ impl Layout {
     ) -> Self {
         let files = files.into_iter().map(|(path, file)| Slot {
             path,
-            below_root: Vec::new(),
+            temporary: PathBuf::new(),
             offset: file.offset,
             length: file.length,
             stored: file.kind == FileKind::File,
@@ -119,6 +136,8 @@ impl Layout {
             root: None,
             parts: None,
             renamed: Vec::new(),
+            lock: None,
+            short: String::new(),
         }
     }
 
@@ -136,6 +155,46 @@ impl Layout {
     /// The file for parts of files that are not made; `None` where the files are mapped.
     pub(crate) fn parts(&self) -> Option<&PathBuf> {
         self.parts.as_ref()
+    }
+
+    /// The file that one process locks while it writes the torrent here; `None` where the files are
+    /// mapped.
+    pub(super) fn lock(&self) -> Option<&PathBuf> {
+        self.lock.as_ref()
+    }
+
+    /// The beginning of the info-hash that names of files beside the torrent's own carry.
+    pub(super) fn short(&self) -> &str {
+        &self.short
+    }
+
+    /// The pieces that have a byte of the file, by their indices.
+    pub(crate) fn pieces_of(&self, slot: &Slot) -> Range<u32> {
+        let lengths = self.lengths();
+        let last = slot.length.checked_sub(1);
+        let last = last.and_then(|last| lengths.piece_at(slot.offset + last));
+        match (lengths.piece_at(slot.offset), last) {
+            (Some(first), Some(last)) => first.get()..last.get() + 1,
+            _ => 0..0,
+        }
+    }
+
+    /// The bytes of the file that lie in pieces of `verified`, in order and joined where they meet.
+    pub(super) fn verified_ranges(&self, slot: &Slot, verified: &Bitfield) -> Vec<Range<u64>> {
+        let lengths = self.lengths();
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        let pieces = self.pieces_of(slot).filter(|piece| verified.get(*piece));
+        for piece in pieces.filter_map(|piece| lengths.piece(piece)) {
+            let start = lengths.piece_offset(piece);
+            let end = start + u64::from(lengths.piece_size(piece));
+            let start = start.max(slot.offset) - slot.offset;
+            let end = end.min(slot.offset + slot.length) - slot.offset;
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => ranges.push(start..end),
+            }
+        }
+        ranges
     }
 
     /// Total length and pieces, gaps between files counted.
@@ -192,9 +251,4 @@ fn relative(file: &FileEntry) -> Option<PathBuf> {
     } else {
         path
     })
-}
-
-/// The name of the file for parts of files that are not made.
-fn parts_name(info_hash: InfoHash) -> String {
-    format!(".{info_hash}.parts")
 }

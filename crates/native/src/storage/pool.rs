@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::files::Files;
+use super::ownership::{Notice, StoreError};
 use super::worker::Worker;
 
 /// Most workers: hashing on four cores outruns every network that a node meets.
@@ -30,18 +31,29 @@ pub(crate) struct Pool {
 /// A job for a worker.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// Make ready and look at the files of a torrent.
+    /// Find and look at the files of a torrent.
     Open {
         torrent: TorrentId,
         files: Arc<Files>,
         verifier: Verifier,
-        wanted: Bitfield,
     },
-    /// From now on these files are wanted.
-    Want {
+    /// From now on these files are wanted, and these pieces are right.
+    Settle {
         torrent: TorrentId,
         files: Arc<Files>,
         wanted: Bitfield,
+        verified: Bitfield,
+    },
+    /// These files are complete.
+    PutInPlace {
+        torrent: TorrentId,
+        files: Arc<Files>,
+        complete: Vec<usize>,
+    },
+    /// Have the system write everything to the disk.
+    Sync {
+        torrent: TorrentId,
+        files: Arc<Files>,
     },
     /// Read blocks that follow each other.
     Read {
@@ -91,12 +103,19 @@ pub(crate) enum Done {
     /// A torrent's files were looked at.
     Opened {
         torrent: TorrentId,
-        result: Result<Presence, StorageError>,
+        result: Result<Presence, StoreError>,
     },
-    /// What is wanted was changed.
-    Wanted {
+    /// The files are in order for what is wanted and what is complete.
+    Settled {
         torrent: TorrentId,
-        result: Result<(), StorageError>,
+        /// Whether that answers `Settle`, not `PutInPlace`.
+        settles: bool,
+        result: Result<Vec<Notice>, StoreError>,
+    },
+    /// Everything is on the disk, as far as the system can tell.
+    Synced {
+        torrent: TorrentId,
+        result: Result<bool, StorageError>,
     },
     /// A block was read.
     Read {

@@ -1,37 +1,38 @@
 //! Which pieces may be in the files already, told from lengths and holes alone; the session hashes
 //! them before it believes.
 
-use std::fs;
 use std::io;
 use std::ops::Range;
 
-use brackish_core::{Presence, StorageError};
+use brackish_core::Presence;
 use brackish_wire::metainfo::{Verdict, Verifier};
 use brackish_wire::{BLOCK_LENGTH, Bitfield, PieceHash, PieceIndex};
 
 use super::files::{Files, failure, stay_inside};
+use super::homes::{Home, State};
 use super::layout::Slot;
-use super::parts::State;
+use super::ownership::{Access, Refusal, StoreError};
+use super::survey::file_at;
 use super::system;
 
 /// Looks at every file. A piece is absent if any of its bytes is: the file is not there, is too
 /// short, or the whole piece is a hole and its hash is not that of zeros.
-pub(crate) fn look(files: &Files, verifier: &Verifier) -> Result<Presence, StorageError> {
+pub(crate) fn look(files: &Files, verifier: &Verifier) -> Result<Presence, StoreError> {
     let lengths = files.layout().lengths();
     let mut there = Bitfield::full(lengths.piece_count());
     let mut zeros = Zeros::default();
     for (index, slot) in files.layout().files().iter().enumerate() {
-        if !slot.stored || slot.length == 0 {
+        if !slot.stored {
             continue;
         }
-        let parts = files.parts.look();
-        if parts.is_unmade(index) {
+        let state = files.homes.look();
+        let home = state.home(index);
+        if home == Home::Parts {
             let range = slot.offset..slot.offset + slot.length;
-            clear_unkept(&mut there, files, &parts, range);
+            clear_unkept(&mut there, files, &state, range);
             continue;
         }
-        drop(parts);
-        let present = length_there(files, slot)?;
+        let present = length_there(files, slot, home)?;
         if present < slot.length {
             clear_touched(
                 &mut there,
@@ -39,10 +40,10 @@ pub(crate) fn look(files: &Files, verifier: &Verifier) -> Result<Presence, Stora
                 slot.offset + present..slot.offset + slot.length,
             );
         }
-        if present == 0 {
+        if present == 0 || slot.length == 0 {
             continue;
         }
-        let file = files.open(index, false)?;
+        let file = files.open(index, home, false)?;
         for hole in system::holes(&file, present.min(slot.length)) {
             let range = slot.offset + hole.start..slot.offset + hole.end;
             clear_hole(&mut there, files, verifier, range, &mut zeros);
@@ -68,24 +69,29 @@ fn clear_unkept(there: &mut Bitfield, files: &Files, parts: &State, range: Range
 }
 
 /// The length of the file as it is, 0 if it is not there.
-fn length_there(files: &Files, slot: &Slot) -> Result<u64, StorageError> {
-    let fail = |error: io::Error| failure(&slot.path, &error);
-    if let Some(root) = files.layout().root() {
-        stay_inside(root, &slot.below_root).map_err(fail)?;
+fn length_there(files: &Files, slot: &Slot, home: Home) -> Result<u64, StoreError> {
+    let path = slot.at(home);
+    let root = files.layout().root();
+    if let Some(root) = root {
+        stay_inside(root, path).map_err(|error| failure(path, &error))?;
     }
-    match fs::metadata(&slot.path) {
-        Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
-        Ok(_) => Err(StorageError::Failed {
-            place: slot.path.display().to_string(),
-            reason: "it is there, and is not a file".into(),
-        }),
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound && files.layout().root().is_some() =>
-        {
-            Ok(0)
+    let Some(there) = file_at(path)? else {
+        return match root {
+            Some(_) => Ok(0),
+            None => Err(failure(path, &io::ErrorKind::NotFound.into()).into()),
+        };
+    };
+    let (actual, expected) = (there.len(), slot.length);
+    if root.is_some() && files.access == Access::Read && actual > expected {
+        let path = path.to_path_buf();
+        return Err(Refusal::WrongLength {
+            path,
+            actual,
+            expected,
         }
-        Err(error) => Err(fail(error)),
+        .into());
     }
+    Ok(actual)
 }
 
 /// Clears every piece that has a byte in `range` of the torrent.

@@ -1,6 +1,6 @@
 //! What file systems offer beyond the standard library, with a plain way where they do not:
 //! positioned reads and writes, writes of several buffers at once, reads that do not wait for the
-//! disk, holes, space set aside, links and programs.
+//! disk, holes, space set aside, links and programs, copies, renames and the way to the disk.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -207,4 +207,118 @@ pub(crate) fn make_executable(file: &File) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = file;
     Ok(())
+}
+
+/// Makes `to`, which is empty, share all data of `from`; false where the file system cannot.
+pub(crate) fn reflink(from: &File, to: &File) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::fs::ioctl_ficlone(to, from).is_ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (from, to);
+        false
+    }
+}
+
+/// Copies up to `length` bytes at `offset` of one file to the same place of another inside the
+/// system; 0 where it cannot, and the caller must read and write.
+pub(crate) fn copy_range(from: &File, to: &File, offset: u64, length: u64) -> io::Result<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::io::Errno;
+        let (mut start, mut end) = (offset, offset);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        match rustix::fs::copy_file_range(from, Some(&mut start), to, Some(&mut end), length) {
+            Ok(count) => Ok(count as u64),
+            Err(Errno::NOSPC) => Err(Errno::NOSPC.into()),
+            Err(_) => Ok(0),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (from, to, offset, length);
+        Ok(0)
+    }
+}
+
+/// Bytes that this user may still write to the file system of a folder; `None` where the system does
+/// not say.
+pub(crate) fn available(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let stat = rustix::fs::statvfs(folder).ok()?;
+        stat.f_bavail.checked_mul(stat.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+/// Bytes of the file system that a file takes; its length where the system does not say.
+pub(crate) fn allocated(metadata: &std::fs::Metadata) -> u64 {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        metadata.blocks().saturating_mul(512)
+    }
+    #[cfg(not(unix))]
+    {
+        metadata.len()
+    }
+}
+
+/// Renames a file to a name that nothing has; `AlreadyExists` if something does.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            result => return Ok(result?),
+        }
+    }
+    if std::fs::symlink_metadata(to).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(from, to)
+}
+
+/// Has the system write to the disk all that it holds back of the file systems of `files`, each once:
+/// whether it can.
+pub(crate) fn sync<'a>(files: impl Iterator<Item = &'a Path>) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::io::Errno;
+        use std::os::unix::fs::MetadataExt;
+        let mut synced = Vec::new();
+        for path in files {
+            let Ok(metadata) = std::fs::metadata(path) else {
+                continue;
+            };
+            if synced.contains(&metadata.dev()) {
+                continue;
+            }
+            match rustix::fs::syncfs(File::open(path)?) {
+                Ok(()) => synced.push(metadata.dev()),
+                Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        for path in files.filter(|path| path.is_file()) {
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(path)?
+                .sync_all()?;
+        }
+        Ok(true)
+    }
 }

@@ -101,20 +101,38 @@ impl Worker {
                 torrent,
                 files,
                 verifier,
-                wanted,
             } => {
                 let result = files
-                    .prepare(&wanted)
+                    .begin(&verifier)
                     .and_then(|()| presence::look(&files, &verifier));
                 self.done.push(Done::Opened { torrent, result });
             }
-            Job::Want {
+            Job::Settle {
                 torrent,
                 files,
                 wanted,
+                verified,
             } => {
-                let result = files.want(&wanted);
-                self.done.push(Done::Wanted { torrent, result });
+                self.done.push(Done::Settled {
+                    torrent,
+                    settles: true,
+                    result: files.settle(&wanted, &verified),
+                });
+            }
+            Job::PutInPlace {
+                torrent,
+                files,
+                complete,
+            } => {
+                self.done.push(Done::Settled {
+                    torrent,
+                    settles: false,
+                    result: files.put_in_place(&complete),
+                });
+            }
+            Job::Sync { torrent, files } => {
+                let result = files.sync();
+                self.done.push(Done::Synced { torrent, result });
             }
             Job::Read { files, run, .. } => self.read(&files, run),
             Job::Hash {
@@ -308,7 +326,10 @@ impl Job {
     /// after all of them.
     fn order(&self) -> (TorrentId, u64) {
         match self {
-            Self::Open { torrent, .. } | Self::Want { torrent, .. } => (*torrent, 0),
+            Self::Open { torrent, .. }
+            | Self::Settle { torrent, .. }
+            | Self::PutInPlace { torrent, .. }
+            | Self::Sync { torrent, .. } => (*torrent, 0),
             Self::Read { torrent, run, .. } => (*torrent, u64::from(run.piece.get()) + 1),
             Self::Write { torrent, piece, .. } | Self::Hash { torrent, piece, .. } => {
                 (*torrent, u64::from(piece.get()) + 1)

@@ -3,13 +3,27 @@
 use std::time::Duration;
 
 use brackish_core::FetchError;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName, RETRY_AFTER};
-use hyper::{Response, StatusCode};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use hyper::{Response, StatusCode, Uri};
 
 use super::Part;
+use crate::trackers::http::resolve;
 
-/// Whether the body of an answer to a request for `part` begins with the bytes asked for, by its head.
-pub(super) fn judge<B>(response: &Response<B>, part: &Part) -> Result<(), FetchError> {
+/// An answer that is no failure.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Its body begins with the bytes asked for.
+    Part,
+    /// They are elsewhere.
+    Redirect(Uri),
+}
+
+/// Reads the head of an answer to a request for `part` at `uri`.
+pub(super) fn judge<B>(
+    response: &Response<B>,
+    uri: &Uri,
+    part: &Part,
+) -> Result<Answer, FetchError> {
     let headers = response.headers();
     match response.status() {
         StatusCode::PARTIAL_CONTENT => {
@@ -19,7 +33,7 @@ pub(super) fn judge<B>(response: &Response<B>, part: &Part) -> Result<(), FetchE
             match total {
                 Some(actual) if actual != part.file_length => wrong_length(actual, part),
                 _ if first != part.range.start => Err(FetchError::WrongRange),
-                _ => Ok(()),
+                _ => Ok(Answer::Part),
             }
         }
         StatusCode::OK => {
@@ -27,8 +41,15 @@ pub(super) fn judge<B>(response: &Response<B>, part: &Part) -> Result<(), FetchE
             match length {
                 Some(actual) if actual != part.file_length => wrong_length(actual, part),
                 _ if part.range != (0..part.file_length) => Err(FetchError::NoRanges),
-                _ => Ok(()),
+                _ => Ok(Answer::Part),
             }
+        }
+        status if status.is_redirection() => {
+            let to = text(headers, LOCATION).and_then(|to| resolve(uri, to));
+            to.map(Answer::Redirect)
+                .ok_or_else(|| FetchError::Unusable {
+                    reason: "it redirects to no valid http or https URL".to_owned(),
+                })
         }
         status => Err(FetchError::Status {
             code: status.as_u16(),
@@ -39,7 +60,7 @@ pub(super) fn judge<B>(response: &Response<B>, part: &Part) -> Result<(), FetchE
     }
 }
 
-fn wrong_length(actual: u64, part: &Part) -> Result<(), FetchError> {
+fn wrong_length(actual: u64, part: &Part) -> Result<Answer, FetchError> {
     Err(FetchError::WrongLength {
         actual,
         expected: part.file_length,
@@ -70,25 +91,26 @@ mod tests {
         status: u16,
         headers: &[(&str, &str)],
         range: std::ops::Range<u64>,
-    ) -> Result<(), FetchError> {
+    ) -> Result<Answer, FetchError> {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
+        let uri = Uri::from_static("http://h/a/b");
         let part = Part {
-            url: "http://h/a/b".to_owned(),
+            url: uri.to_string(),
             range,
             file_length: 100,
             trusted: Default::default(),
         };
-        judge(&response.body(()).unwrap(), &part)
+        judge(&response.body(()).unwrap(), &uri, &part)
     }
 
     #[test]
     fn a_part_must_be_the_one_asked_for_of_a_file_as_long() {
         let part = |range| judged(206, &[("content-range", range)], 10..20);
-        assert_eq!(part("bytes 10-19/100"), Ok(()));
-        assert_eq!(part("bytes 10-19/*"), Ok(()));
+        assert!(matches!(part("bytes 10-19/100"), Ok(Answer::Part)));
+        assert!(matches!(part("bytes 10-19/*"), Ok(Answer::Part)));
         assert_eq!(part("bytes 0-9/100").unwrap_err(), FetchError::WrongRange);
         assert_eq!(part("pages 1-2/3").unwrap_err(), FetchError::WrongRange);
         assert!(matches!(
@@ -103,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_whole_file_will_do_only_where_all_of_it_was_asked_for() {
-        assert_eq!(judged(200, &[], 0..100), Ok(()));
+        assert!(matches!(judged(200, &[], 0..100), Ok(Answer::Part)));
         let long = judged(200, &[("content-length", "101")], 0..100);
         assert!(matches!(long, Err(FetchError::WrongLength { .. })));
         let all = judged(200, &[("content-length", "100")], 0..99);
@@ -121,5 +143,16 @@ mod tests {
                 retry_after
             }
         );
+    }
+
+    #[test]
+    fn redirects_lead_on() {
+        let to = |location| judged(302, &[("location", location)], 0..1);
+        assert!(matches!(to("/x"), Ok(Answer::Redirect(uri)) if uri == "http://h/x"));
+        assert!(matches!(to("https://i/y"), Ok(Answer::Redirect(uri)) if uri == "https://i/y"));
+        assert!(matches!(
+            judged(302, &[], 0..1),
+            Err(FetchError::Unusable { .. })
+        ));
     }
 }

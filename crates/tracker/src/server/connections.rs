@@ -11,7 +11,6 @@ use tokio::task::AbortHandle;
 
 use super::outbox::lock;
 use crate::network::host_of;
-use crate::tracker::shrink;
 
 /// How long a connection must have been silent to give way to one of a host that has no fewer.
 const SILENT: Duration = Duration::from_secs(5);
@@ -177,8 +176,10 @@ impl Table {
             }
         }
         // After a flood the memory for it is given back.
-        shrink(&mut self.lines);
-        shrink(&mut self.hosts);
+        if self.lines.capacity() > 1024 && self.lines.len() < self.lines.capacity() / 8 {
+            self.lines.shrink_to(2 * self.lines.len());
+            self.hosts.shrink_to(2 * self.hosts.len());
+        }
         Some(line)
     }
 

@@ -11,7 +11,6 @@ mod connections;
 mod framing;
 mod http;
 mod inlet;
-mod memory;
 mod outbox;
 mod proxies;
 mod rates;

@@ -1,5 +1,6 @@
 //! The store on real files.
 
+mod ownership;
 mod pool;
 mod wanted;
 
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use super::files::failure;
 use super::map::{Place, StorageMap};
 use super::names::Asking;
+use super::ownership::{Access, Notice, Refusal, StoreError, WriteOptions};
 use super::*;
 use crate::config::Allocation;
 use crate::outline::{Outline, Version};
@@ -64,17 +66,41 @@ fn info_of(data: &[u8], piece_length: u32) -> Arc<Info> {
     verifier_of(data, piece_length, Version::V1).info().clone()
 }
 
-fn look(info: &Arc<Info>, directory: &Path) -> Result<Presence, StorageError> {
-    let verifier = Verifier::new(info.clone(), PieceLayers::default());
-    presence::look(&store_in(info, directory), &verifier)
+fn look(info: &Arc<Info>, directory: &Path) -> Result<Presence, StoreError> {
+    look_in(&store_in(info, directory), &unproven(info))
+}
+
+fn look_in(files: &Files, verifier: &Verifier) -> Result<Presence, StoreError> {
+    files.begin(verifier)?;
+    presence::look(files, verifier)
+}
+
+/// A verifier of a torrent without piece layers.
+fn unproven(info: &Info) -> Verifier {
+    let again = Info::from_bytes(info.raw().clone()).unwrap();
+    Verifier::new(Arc::new(again), PieceLayers::default())
 }
 
 fn store(info: &Info, place: Place, allocation: Allocation) -> Files {
+    let access = Access::Write(WriteOptions::default());
     Files::new(
         Layout::new(info, &place, Asking::Try),
+        access,
         allocation,
         Arc::default(),
     )
+}
+
+/// Opens a store of which these files are wanted and no piece is right.
+fn prepare(files: &Files, info: &Info, wanted: &Bitfield) -> Result<Vec<Notice>, StoreError> {
+    files.begin(&unproven(info))?;
+    files.settle(wanted, &Bitfield::new(info.lengths().piece_count()))
+}
+
+/// Has every file that has bytes take its own name.
+fn complete(files: &Files) -> Vec<Notice> {
+    let all: Vec<usize> = (0..files.layout().files().len()).collect();
+    files.put_in_place(&all).unwrap()
 }
 
 fn store_in(info: &Info, directory: &Path) -> Files {
@@ -98,7 +124,7 @@ fn folder_info(files: &[(&str, u64)], piece_length: u32) -> Info {
     builder.build(&vec![[0; 20]; pieces as usize]).unwrap()
 }
 
-fn maybe(presence: Result<Presence, StorageError>) -> Vec<u32> {
+fn maybe(presence: Result<Presence, StoreError>) -> Vec<u32> {
     match presence.unwrap() {
         Presence::Nothing => Vec::new(),
         Presence::Maybe(pieces) => pieces.ones().collect(),
@@ -119,7 +145,7 @@ fn a_write_over_several_files_reads_back_and_makes_every_file() {
         32 << 10,
     );
     let files = store_in(&info, place.path());
-    files.prepare(&all(&info)).unwrap();
+    prepare(&files, &info, &all(&info)).unwrap();
     let data = pattern(50_011);
     files
         .write(
@@ -133,6 +159,7 @@ fn a_write_over_several_files_reads_back_and_makes_every_file() {
     let mut back = vec![0; data.len()];
     files.read(0, &mut back).unwrap();
     assert!(back == data);
+    complete(&files);
     for (name, range) in [
         ("a", 0..10),
         ("empty", 0..0),
@@ -154,13 +181,14 @@ fn a_padding_file_is_not_stored_and_reads_as_zeros() {
         4:name6:folder12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
     let info = Info::from_bytes(Bytes::from_static(raw)).unwrap();
     let files = store_in(&info, place.path());
-    files.prepare(&all(&info)).unwrap();
+    prepare(&files, &info, &all(&info)).unwrap();
     files
         .write(0, &[Bytes::from_static(b"0123456789")])
         .unwrap();
     let mut back = [1; 10];
     files.read(0, &mut back).unwrap();
     assert_eq!(&back, b"012\0\0\0\0\089");
+    complete(&files);
     let mut names: Vec<_> = fs::read_dir(place.path().join("folder"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -174,15 +202,14 @@ fn space_is_set_aside_only_where_that_is_asked() {
     for (allocation, length) in [(Allocation::Full, 1 << 20), (Allocation::Sparse, 0)] {
         let place = tempfile::tempdir().unwrap();
         let info = folder_info(&[("a", 1 << 20)], 32 << 10);
-        store(
+        let files = store(
             &info,
             Place::Directory(place.path().to_path_buf()),
             allocation,
-        )
-        .prepare(&all(&info))
-        .unwrap();
-        let found =
-            fs::metadata(place.path().join("folder/a")).map_or(0, |metadata| metadata.len());
+        );
+        prepare(&files, &info, &all(&info)).unwrap();
+        let unfinished = &files.layout().files()[0].temporary;
+        let found = fs::metadata(unfinished).map_or(0, |metadata| metadata.len());
         assert_eq!(found, length, "{allocation:?}");
     }
 }
@@ -206,9 +233,9 @@ fn a_symbolic_link_that_leads_out_of_the_folder_is_refused_and_one_inside_is_fol
 
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(inside.join("folder/real"), &link).unwrap();
-    store_in(&info, &inside)
-        .write(0, &[Bytes::from_static(b"data")])
-        .unwrap();
+    let files = store_in(&info, &inside);
+    files.write(0, &[Bytes::from_static(b"data")]).unwrap();
+    complete(&files);
     assert_eq!(fs::read(inside.join("folder/real/file")).unwrap(), b"data");
 
     fs::remove_file(&link).unwrap();
@@ -242,24 +269,13 @@ fn a_file_that_ends_early_is_an_error_that_names_it() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("file"), b"short").unwrap();
     let info = info_of(&pattern(100), 32 << 10);
-    let error = store_in(&info, place.path())
-        .read(0, &mut [0; 100])
-        .unwrap_err();
+    let files = store_in(&info, place.path());
+    files.begin(&unproven(&info)).unwrap();
+    let error = files.read(0, &mut [0; 100]).unwrap_err();
     assert!(
         error.to_string().contains("file: the file is shorter"),
         "{error}"
     );
-}
-
-#[test]
-fn remains_of_a_longer_file_are_cut_when_it_is_written() {
-    let place = tempfile::tempdir().unwrap();
-    fs::write(place.path().join("file"), pattern(500)).unwrap();
-    let info = info_of(&pattern(100), 32 << 10);
-    store_in(&info, place.path())
-        .write(0, &[Bytes::from(pattern(100))])
-        .unwrap();
-    assert!(fs::read(place.path().join("file")).unwrap() == pattern(100));
 }
 
 #[test]
@@ -285,7 +301,7 @@ fn a_hole_is_absent_unless_the_piece_is_of_zeros() {
     let mut data = pattern(length as usize);
     let look = |data: &[u8], version| {
         let verifier = verifier_of(data, 1 << 16, version);
-        presence::look(&store_in(verifier.info(), place.path()), &verifier)
+        look_in(&store_in(verifier.info(), place.path()), &verifier)
     };
     for version in VERSIONS {
         assert!(matches!(look(&data, version), Ok(Presence::Nothing)));
@@ -305,7 +321,7 @@ fn a_folder_where_a_file_should_be_is_an_error_that_names_it() {
     let place = tempfile::tempdir().unwrap();
     fs::create_dir(place.path().join("file")).unwrap();
     let info = info_of(&pattern(100), 32 << 10);
-    let error = look(&info, place.path()).unwrap_err();
+    let error = look(&info, place.path()).unwrap_err().into_storage();
     assert!(error.to_string().contains("file"), "{error}");
 }
 
@@ -338,15 +354,16 @@ fn a_link_and_a_program_are_what_the_torrent_says() {
     let place = tempfile::tempdir().unwrap();
     let info = with_link("doc/deep/run", "bin/tool");
     let files = store_in(&info, place.path());
-    files.prepare(&all(&info)).unwrap();
+    prepare(&files, &info, &all(&info)).unwrap();
     files.write(0, &[Bytes::from_static(b"abc")]).unwrap();
+    complete(&files);
     let link = place.path().join("folder/doc/deep/run");
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("../../bin/tool"));
     assert_eq!(fs::read(&link).unwrap(), b"abc");
     let program = fs::metadata(place.path().join("folder/bin/tool")).unwrap();
     assert_eq!(program.permissions().mode() & 0o100, 0o100);
     // What is there already is left alone.
-    files.prepare(&all(&info)).unwrap();
+    files.settle(&all(&info), &Bitfield::full(1)).unwrap();
 }
 
 #[cfg(unix)]
@@ -358,9 +375,10 @@ fn a_link_is_not_made_through_one_that_leads_out_of_the_folder() {
     fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink(outside.path(), folder.join("doc")).unwrap();
     let info = with_link("doc/run", "bin/tool");
-    let error = store_in(&info, place.path())
-        .prepare(&all(&info))
-        .unwrap_err();
+    let files = store_in(&info, place.path());
+    let error = prepare(&files, &info, &all(&info))
+        .unwrap_err()
+        .into_storage();
     assert!(
         error.to_string().contains("leads out of the folder"),
         "{error}"

@@ -80,7 +80,7 @@ impl Bench {
     }
 
     fn path(&self) -> std::path::PathBuf {
-        self.files.layout().files()[0].path.clone()
+        self.files.layout().files()[0].temporary.clone()
     }
 }
 

@@ -125,7 +125,7 @@ pub fn tell(mode: Mode, created: &Created) {
     if links > 0 {
         let links = count(links as u64, "link");
         let message = format!(
-            "{links} kept as such: Transmission, aria2, rTorrent and WebTorrent make empty files of \
+            "{links} kept as such: aria2, Transmission and WebTorrent make empty files of \
              them; --links follow shares what they lead to"
         );
         note("links_kept", None, message);

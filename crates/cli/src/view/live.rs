@@ -136,6 +136,8 @@ impl LiveView {
         let (kind, path, to) = match notice {
             Notice::MovedAside { path, to } => ("moved_aside", path, Some(to)),
             Notice::Cut { path, .. } => ("cut", path, None),
+            Notice::Renamed { path, .. } => ("renamed", path, None),
+            Notice::OutwardLinks { path, .. } => ("outward_links", path, None),
         };
         json::emit(&Event::Notice {
             kind,

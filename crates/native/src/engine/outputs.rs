@@ -176,6 +176,7 @@ impl Driver {
             Access::Write(_) => Asking::Try,
         };
         let layout = Layout::new(verifier.info(), &entry.place, asking);
+        entry.notice(layout.notices());
         let files = Arc::new(Files::new(layout, access, self.allocation, handles));
         entry.store = Some(Store::new(files.clone(), wanted));
         self.jobs.of_torrent(Job::Open {

@@ -10,6 +10,7 @@ use brackish_wire::{Bitfield, Lengths, PieceHashers};
 use super::homes::Home;
 use super::map::Place;
 use super::names::{self, Asking, Paths, Renamed, os_name};
+use super::ownership::Notice;
 use super::siblings;
 
 /// The files of one torrent with their real paths.
@@ -41,6 +42,8 @@ pub(crate) struct Slot {
     pub(crate) executable: bool,
     /// Where it points, if it is a link: from the folder that it is in (BEP 47).
     pub(crate) link: Option<PathBuf>,
+    /// Whether it is a link that leads out of the torrent's folder, and is not made.
+    pub(crate) leads_out: bool,
 }
 
 impl Slot {
@@ -90,6 +93,7 @@ impl Layout {
                 stored: file.kind == FileKind::File,
                 executable: file.executable,
                 link: relative(file),
+                leads_out: matches!(file.kind, FileKind::Symlink { target: None }),
             }
         });
         let mut files: Vec<_> = files.collect();
@@ -129,6 +133,7 @@ impl Layout {
             stored: file.kind == FileKind::File,
             executable: false,
             link: None,
+            leads_out: false,
         });
         Self {
             hashers,
@@ -144,6 +149,21 @@ impl Layout {
     /// The files that have other names here than in the torrent.
     pub(crate) fn renamed(&self) -> &[Renamed] {
         &self.renamed
+    }
+
+    /// What a user may not expect of where files are.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        let renamed = self.renamed.first().map(|first| Notice::Renamed {
+            files: self.renamed.len(),
+            name: first.name.clone(),
+            path: first.path.clone(),
+        });
+        let mut outward = self.files.iter().filter(|slot| slot.leads_out);
+        let outward = outward.next().map(|first| Notice::OutwardLinks {
+            links: 1 + outward.count(),
+            path: first.path.clone(),
+        });
+        renamed.into_iter().chain(outward).collect()
     }
 
     /// The folder that no path may leave, and below which files may be made; `None` where the

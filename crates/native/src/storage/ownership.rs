@@ -160,6 +160,23 @@ pub enum Notice {
         /// Bytes that it has.
         length: u64,
     },
+    /// Files have other names here than in the torrent, since no system, or not this one, can have
+    /// their own, or since this one takes them for other files'.
+    Renamed {
+        /// How many.
+        files: usize,
+        /// The path of the first in the torrent, as text.
+        name: String,
+        /// Where the first is.
+        path: PathBuf,
+    },
+    /// Links of the torrent lead out of its folder, and are not made.
+    OutwardLinks {
+        /// How many.
+        links: usize,
+        /// Where the first would be.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -176,7 +193,32 @@ impl fmt::Display for Notice {
                 "{}: cut from {was} to {length} bytes, as the torrent says",
                 path.display()
             ),
+            Self::Renamed { files, name, path } => {
+                write!(
+                    formatter,
+                    "{}: this file has another name than in the torrent, {name:?}, since a file \
+                     cannot be called so here",
+                    path.display()
+                )?;
+                more(formatter, *files)
+            }
+            Self::OutwardLinks { links, path } => {
+                write!(
+                    formatter,
+                    "{}: left out: this link of the torrent leads out of its folder",
+                    path.display()
+                )?;
+                more(formatter, *links)
+            }
         }
+    }
+}
+
+/// How many more a notice is about than the one that it names.
+fn more(formatter: &mut fmt::Formatter<'_>, all: usize) -> fmt::Result {
+    match all.saturating_sub(1) {
+        0 => Ok(()),
+        more => write!(formatter, " (and {more} more)"),
     }
 }
 

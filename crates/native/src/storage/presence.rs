@@ -72,7 +72,9 @@ fn clear_unkept(there: &mut Bitfield, files: &Files, parts: &State, range: Range
 fn length_there(files: &Files, slot: &Slot, home: Home) -> Result<u64, StoreError> {
     let path = slot.at(home);
     let root = files.layout().root();
-    if let Some(root) = root {
+    if let Some(root) = root
+        && files.access != Access::Read
+    {
         stay_inside(root, path).map_err(|error| failure(path, &error))?;
     }
     let Some(there) = file_at(path)? else {

@@ -77,7 +77,8 @@ fn with_suffix(name: &OsStr, suffix: &str) -> OsString {
         name.to_os_string()
     } else {
         let text = name.to_string_lossy();
-        OsString::from(&text[..text.floor_char_boundary(room)])
+        let end = (0..=room).rfind(|end| text.is_char_boundary(*end));
+        OsString::from(&text[..end.unwrap_or(0)])
     };
     out.push(suffix);
     out
@@ -100,6 +101,7 @@ mod tests {
             stored: true,
             executable: false,
             link: None,
+            leads_out: false,
         };
         let mut slots: Vec<_> = names.iter().map(slot).collect();
         name_temporaries(&mut slots, "01234567");

@@ -120,6 +120,11 @@ fn verify_names_the_pieces_and_files_that_are_wrong() {
         .map(|file| file["state"].clone())
         .collect();
     assert!(states.contains(&json!("missing")), "{states:?}");
+
+    // Nothing is there to be hashed.
+    fs::remove_dir_all(folder.path().join("album")).expect("removed");
+    let ran = run(folder.path(), &["verify", "album.torrent", ".", "--json"]);
+    assert_eq!(ran.events()[0]["event"], "file", "{}", ran.out);
     assert_eq!(ran.event("verified")["complete"], false);
 }
 

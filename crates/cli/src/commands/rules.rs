@@ -100,10 +100,12 @@ impl Progress {
             return give_up(name, "given up", reason);
         }
         let seen = (stats.downloaded, stats.verified);
-        let waits = matches!(
-            stats.state,
-            TorrentState::Metadata | TorrentState::Downloading
-        );
+        // Once everything has come, the disk may take its time.
+        let waits = match stats.state {
+            TorrentState::Metadata => true,
+            TorrentState::Downloading => stats.wanted_verified < stats.wanted,
+            TorrentState::Checking | TorrentState::Seeding | TorrentState::Failed => false,
+        };
         if seen != self.seen || !waits {
             (self.seen, self.since) = (seen, now);
         }

@@ -37,6 +37,10 @@ impl HashingView {
     /// Shows these figures, if it is time to.
     pub fn update(&mut self, progress: Progress) {
         let Progress { hashed, total } = progress;
+        if total == 0 {
+            // There is nothing to hash, and nothing to show.
+            return;
+        }
         let mode = self.mode;
         match mode {
             Mode::Terminal => {

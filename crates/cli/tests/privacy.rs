@@ -5,7 +5,9 @@ mod common;
 
 use std::fs;
 
-use common::{Running, address_of, get, run, sample};
+#[cfg(unix)]
+use common::run;
+use common::{Running, address_of, get, sample};
 use serde_json::Value;
 
 /// A share of one file, with these flags besides.
@@ -161,11 +163,9 @@ fn a_trusted_proxy_gives_the_share_its_public_name_and_others_do_not() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_tracker_serves_its_list_and_reads_it_again_at_sighup() {
-    if !cfg!(unix) {
-        return;
-    }
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("torrents.txt");
     let (one, two) = ("11".repeat(20), "22".repeat(20));

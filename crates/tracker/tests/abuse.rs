@@ -3,9 +3,11 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use brackish_tracker::server::ServerConfig;
+use brackish_tracker::server::{Fallback, ServerConfig};
+use bytes::Bytes;
 use common::net::{Running, announce_path, connect, get, hear, request, say, start, within};
 use common::{Announce, peer};
 use futures_util::future::select_all;
@@ -228,6 +230,51 @@ async fn a_host_that_takes_all_connections_keeps_no_other_out() {
     let _ = within(first.read_to_end(&mut rest)).await;
     assert_eq!(rest, b"ok\n");
     assert!(running.server.stats().connections <= 8);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_ends_the_connection() {
+    let page = Bytes::from(vec![7; 64 << 20]);
+    let fallback: Fallback = Arc::new(move |_| http::Response::new(page.clone()));
+    let config = ServerConfig {
+        write_within: Duration::from_millis(200),
+        ..ServerConfig::default()
+    };
+    let running = start(config, Some(fallback)).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    exchange(&mut stream, "GET /page HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(running.server.stats().connections, 1);
+    within(async {
+        while running.server.stats().connections > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_counts_against_the_bound_of_all() {
+    let config = ServerConfig {
+        max_unfinished: 10_000,
+        ..ServerConfig::default()
+    };
+    let running = start(config, None).await;
+    let mut hoarders = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(4000));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        hoarders.push(stream);
+    }
+    let closed = hoarders.iter_mut().map(|stream| {
+        Box::pin(async {
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+        })
+    });
+    within(select_all(closed)).await;
+    let answer = get(running.address, &announce_path(&request(1)), "").await;
+    assert!(answer.head.starts_with("http/1.1 200"), "{}", answer.head);
 }
 
 #[tokio::test]

@@ -116,7 +116,12 @@ impl Connections {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.time(Instant::now())
+    }
+
+    fn time(&self, at: Instant) -> u64 {
+        let elapsed = at.saturating_duration_since(self.origin);
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -126,8 +131,9 @@ impl Ticket {
     }
 
     /// A request or a message has come by the connection.
-    pub(super) fn heard(&self) {
-        self.heard.store(self.connections.now(), Ordering::Relaxed);
+    pub(super) fn heard(&self, at: Instant) {
+        self.heard
+            .store(self.connections.time(at), Ordering::Relaxed);
     }
 
     /// The connection is that of a proxy, which speaks for this address from now on.

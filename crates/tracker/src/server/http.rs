@@ -6,7 +6,7 @@ use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brackish_wire::tracker::http as codec;
 use bytes::Bytes;
@@ -59,10 +59,15 @@ pub(super) async fn serve(
 ) {
     let (upgraded, of_own_page) = (AtomicBool::new(false), AtomicBool::new(false));
     let whole = Arc::new(AtomicUsize::new(0));
-    let inlet = Inlet::of_requests(stream, shared.budget.share(), Arc::clone(&whole));
+    let inlet = Inlet::of_requests(
+        stream,
+        shared.budget.share(),
+        Arc::clone(&whole),
+        shared.config.write_within,
+    );
     let service = service_fn(|request: Request<Incoming>| {
         whole.fetch_add(1, Ordering::Relaxed);
-        ticket.heard();
+        ticket.heard(Instant::now());
         let response = respond(&shared, info, &ticket, request.into_parts().0);
         if let Some(OfOwnPage(own)) = response.extensions().get() {
             upgraded.store(true, Ordering::Relaxed);

@@ -15,16 +15,16 @@ use super::budget::Share;
 use super::framing::Framing;
 use super::stream::Stream;
 
-/// How long a client has to take some of what is written to it.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// See the module's own documentation.
 #[derive(Debug)]
 pub(super) struct Inlet {
     stream: Stream,
     share: Share,
     within: Within,
-    /// Runs while nothing can be written. A WebSocket has its own time-outs.
+    /// How long an answer may wait for its client to take some of it. A WebSocket has its own
+    /// time-outs.
+    write_within: Duration,
+    /// Runs while nothing can be written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -48,7 +48,12 @@ pub(super) struct TooMuchUnfinished;
 
 impl Inlet {
     /// For requests; `whole` counts those whose heads are complete.
-    pub(super) fn of_requests(stream: Stream, share: Share, whole: Arc<AtomicUsize>) -> Self {
+    pub(super) fn of_requests(
+        stream: Stream,
+        share: Share,
+        whole: Arc<AtomicUsize>,
+        write_within: Duration,
+    ) -> Self {
         let within = Within::Requests {
             whole,
             known: 0,
@@ -58,6 +63,7 @@ impl Inlet {
             stream,
             share,
             within,
+            write_within,
             stalled: None,
         }
     }
@@ -120,9 +126,10 @@ impl Inlet {
         if written.is_ready() {
             self.stalled = None;
         } else {
+            let write_within = self.write_within;
             let stalled = self
                 .stalled
-                .get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+                .get_or_insert_with(|| Box::pin(sleep(write_within)));
             ready!(stalled.as_mut().poll(context));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

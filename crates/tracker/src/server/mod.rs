@@ -82,6 +82,8 @@ pub struct ServerConfig {
     pub tls: Option<Tls>,
     /// How long a client has for the head of a request, the wait since the one before included.
     pub head_within: Duration,
+    /// How long a client has to take some of what is written to it.
+    pub write_within: Duration,
     /// How long a WebSocket message may take from its first byte to its last.
     pub message_within: Duration,
     /// Bytes of requests and messages that have begun and not ended, which all connections together
@@ -110,6 +112,7 @@ impl Default for ServerConfig {
             on_refused: None,
             tls: None,
             head_within: Duration::from_secs(20),
+            write_within: Duration::from_secs(20),
             message_within: Duration::from_secs(20),
             // Two thousand announces of ordinary length.
             max_unfinished: 32 << 20,

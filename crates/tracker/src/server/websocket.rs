@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Shared;
 use super::connections::Ticket;
-use super::inlet::{Inlet, TooMuchUnfinished, WRITE_TIMEOUT};
+use super::inlet::{Inlet, TooMuchUnfinished};
 use super::outbox::{End, Outbox};
 use crate::SocketId;
 
@@ -158,7 +158,7 @@ impl Connection {
     async fn read_batch(&mut self, message: Option<Result<Message, Error>>) -> bool {
         self.outbox.awake();
         self.heard = Instant::now();
-        self.ticket.heard();
+        self.ticket.heard(self.heard.into_std());
         self.pinged = false;
         let mut message = message;
         for left in (0..READ_BATCH).rev() {
@@ -211,7 +211,7 @@ impl Connection {
         });
         let written = tokio::select! {
             biased;
-            written = timeout(WRITE_TIMEOUT, written) => matches!(written, Ok(Ok(()))),
+            written = timeout(self.shared.config.write_within, written) => matches!(written, Ok(Ok(()))),
             () = overflow => false,
         };
         match end {
@@ -228,7 +228,7 @@ impl Connection {
     /// Writes the answers to pings and close frames.
     async fn flush(&mut self) -> bool {
         matches!(
-            timeout(WRITE_TIMEOUT, self.socket.flush()).await,
+            timeout(self.shared.config.write_within, self.socket.flush()).await,
             Ok(Ok(()))
         )
     }
@@ -294,7 +294,11 @@ impl Connection {
             return None;
         }
         self.pinged = true;
-        let pinged = timeout(WRITE_TIMEOUT, self.socket.send(Message::Ping(Bytes::new()))).await;
+        let pinged = timeout(
+            self.shared.config.write_within,
+            self.socket.send(Message::Ping(Bytes::new())),
+        )
+        .await;
         matches!(pinged, Ok(Ok(()))).then(|| now + config.pong_within)
     }
 }

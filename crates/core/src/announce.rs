@@ -20,6 +20,19 @@ const FIRST_EARLY: Duration = Duration::from_secs(5);
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// The least time between announces that a tracker may ask for (`min interval`).
+const LEAST_MIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The same where a tracker does not say; doubled at each announce before the interval is over.
+const EARLY: Duration = Duration::from_secs(15);
+
+/// The wait after a failure of a tracker that worked before, for a torrent that has no source: a seed
+/// often comes back with the tracker that it runs.
+const RETRY_SOON: Duration = Duration::from_secs(10);
+
+/// How long such a tracker is tried as often.
+const HOPE: Duration = Duration::from_secs(1800);
+
 /// The wait after a first failure, doubled at each, with jitter so that a swarm does not come back
 /// to a recovered tracker all at once.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -57,8 +70,13 @@ pub(crate) struct Tracker {
     pub reports: Reports,
     pub answers: Reports,
     pub next: Timestamp,
+    /// When it is asked at the earliest for a torrent that nobody connected has anything for.
+    pub soon: Timestamp,
     pub interval: Duration,
     failures: u32,
+    /// When it failed first since it last worked.
+    fails_since: Option<Timestamp>,
+    worked: bool,
     /// Announces in a row that came before the interval was over.
     early: u32,
     /// The tracker was told `started` (by the socket that is open now).
@@ -86,7 +104,12 @@ pub(crate) struct Batch {
 pub(crate) struct Socket {
     pub url: String,
     pub state: SocketState,
+    /// When it is opened again for a torrent that nobody connected has anything for.
+    pub soon: Timestamp,
     failures: u32,
+    /// When it failed first since it was last open.
+    fails_since: Option<Timestamp>,
+    worked: bool,
     opened: Timestamp,
     /// Messages that the tracker may send, as of `counted`.
     messages: f64,
@@ -114,8 +137,11 @@ impl Tracker {
             reports: Reports::default(),
             answers: Reports::default(),
             next: now,
+            soon: now,
             interval: DEFAULT_INTERVAL,
             failures: 0,
+            fails_since: None,
+            worked: false,
             early: 0,
             started: false,
             completed: false,
@@ -181,19 +207,36 @@ impl Tracker {
         self.batch.take()
     }
 
-    /// An answer came. `interval` is in seconds.
-    pub fn answered(&mut self, interval: Option<u32>, now: Timestamp) {
+    /// An answer came. Intervals are in seconds; `min` is that which must pass before any announce.
+    pub fn answered(&mut self, interval: Option<u32>, min: Option<u32>, now: Timestamp) {
         self.failures = 0;
+        self.worked = true;
+        self.fails_since = None;
         self.status = TrackerStatus::Working;
         if let Some(interval) = interval {
             self.interval =
                 Duration::from_secs(u64::from(interval)).clamp(MIN_INTERVAL, MAX_INTERVAL);
+        }
+        if self.socket.is_none() {
+            let least = match min {
+                Some(min) => Duration::from_secs(min.into()),
+                None => EARLY.saturating_mul(1 << self.early.min(10)),
+            };
+            self.soon = now + least.max(LEAST_MIN_INTERVAL).min(self.interval);
+            self.early = self.early.saturating_add(1);
         }
         self.next = if self.completed {
             now
         } else {
             now + self.interval
         };
+    }
+
+    /// The torrent has sources: should it lose them, the tracker is asked at short intervals first.
+    pub fn has_sources(&mut self) {
+        if self.socket.is_none() {
+            self.early = 0;
+        }
     }
 
     /// Where the torrent wants more peers, the tracker is asked again before its interval is over,
@@ -211,7 +254,10 @@ impl Tracker {
     /// It could not be reached, or refused.
     pub fn failed(&mut self, reason: String, now: Timestamp, rng: &mut impl Rng) {
         self.status = TrackerStatus::Failed(reason);
-        self.next = now + back_off(self.failures, rng);
+        let wait = back_off(self.failures, rng);
+        let since = *self.fails_since.get_or_insert(now);
+        self.next = now + wait;
+        self.soon = now + soon(wait, self.worked && now.since(since) < HOPE);
         self.failures = self.failures.saturating_add(1);
     }
 
@@ -241,7 +287,10 @@ impl Socket {
         Self {
             url,
             state: SocketState::Closed { retry: now },
+            soon: now,
             failures: 0,
+            fails_since: None,
+            worked: false,
             opened: now,
             messages: MAX_MESSAGES,
             counted: now,
@@ -252,6 +301,8 @@ impl Socket {
     pub fn opened(&mut self, now: Timestamp) {
         self.state = SocketState::Open;
         self.opened = now;
+        self.worked = true;
+        self.fails_since = None;
         self.may_fail = SPARE_FAILURES;
     }
 
@@ -276,14 +327,28 @@ impl Socket {
         may
     }
 
-    pub fn closed(&mut self, now: Timestamp, rng: &mut impl Rng) {
+    /// It ended; `silenced` because the tracker sent too much.
+    pub fn closed(&mut self, silenced: bool, now: Timestamp, rng: &mut impl Rng) {
         if self.state == SocketState::Open && now.since(self.opened) >= STEADY {
             self.failures = 0;
         }
-        self.state = SocketState::Closed {
-            retry: now + back_off(self.failures, rng),
-        };
+        let wait = back_off(self.failures, rng);
+        let since = *self.fails_since.get_or_insert(now);
+        let hope = self.worked && !silenced && now.since(since) < HOPE;
+        self.soon = now + soon(wait, hope);
+        self.state = SocketState::Closed { retry: now + wait };
         self.failures = self.failures.saturating_add(1);
+    }
+}
+
+/// A wait, cut where something comes back perhaps. A hundredth of the rest stays, which differs from
+/// session to session.
+fn soon(wait: Duration, hope: bool) -> Duration {
+    let jitter = wait.mul_f64(0.01).min(Duration::from_secs(2));
+    if hope {
+        wait.min(RETRY_SOON + jitter)
+    } else {
+        wait
     }
 }
 
@@ -323,11 +388,59 @@ mod tests {
     }
 
     #[test]
+    fn a_torrent_without_a_source_asks_as_soon_as_the_tracker_allows() {
+        let seconds = Duration::from_secs;
+        let mut tracker = tracker();
+        tracker.answered(Some(120), Some(5), Timestamp::ZERO);
+        assert_eq!(tracker.soon.since(Timestamp::ZERO), seconds(5));
+        tracker.answered(Some(120), Some(0), Timestamp::ZERO);
+        assert_eq!(tracker.soon.since(Timestamp::ZERO), seconds(5));
+        tracker.answered(Some(120), Some(900), Timestamp::ZERO);
+        assert_eq!(tracker.soon.since(Timestamp::ZERO), seconds(120));
+        let mut quiet = self::tracker();
+        let mut now = Timestamp::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..5 {
+            quiet.answered(Some(120), None, now);
+            waits.push(quiet.soon.since(now).as_secs());
+            now = quiet.soon;
+        }
+        assert_eq!(waits, [15, 30, 60, 120, 120]);
+    }
+
+    #[test]
+    fn a_tracker_that_worked_is_tried_again_soon_for_half_an_hour() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut tracker = tracker();
+        let mut now = Timestamp::ZERO;
+        tracker.answered(Some(120), None, now);
+        let mut waits = Vec::new();
+        while now.since(Timestamp::ZERO) < HOPE * 2 {
+            tracker.failed("no route".to_owned(), now, &mut rng);
+            waits.push((now, tracker.soon.since(now)));
+            now = tracker.soon;
+        }
+        let early = |(at, _): &&(Timestamp, Duration)| at.since(Timestamp::ZERO) < HOPE;
+        assert!(
+            waits
+                .iter()
+                .filter(early)
+                .all(|(_, wait)| *wait <= RETRY_SOON * 5 / 4)
+        );
+        assert!(
+            waits
+                .iter()
+                .skip_while(early)
+                .all(|(_, wait)| *wait > RETRY_SOON * 10)
+        );
+    }
+
+    #[test]
     fn an_absurd_interval_is_brought_into_range() {
         let mut tracker = tracker();
-        tracker.answered(Some(0), Timestamp::ZERO);
+        tracker.answered(Some(0), None, Timestamp::ZERO);
         assert_eq!(tracker.interval, MIN_INTERVAL);
-        tracker.answered(Some(u32::MAX), Timestamp::ZERO);
+        tracker.answered(Some(u32::MAX), None, Timestamp::ZERO);
         assert_eq!(tracker.interval, MAX_INTERVAL);
     }
 }

@@ -24,6 +24,10 @@ const MAX_BY_SENDER: usize = 100;
 /// Wait before a second dial; doubled at each failure.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 
+/// The longest wait of an address that the user named, which is dialled for ever, and of others while
+/// nobody else has what is missing: a seed that comes back is found within that.
+const MAX_HURRIED: Duration = Duration::from_secs(10);
+
 /// Dials that fail in a row before an address is forgotten.
 const MAX_FAILURES: u32 = 5;
 
@@ -199,8 +203,8 @@ impl PeerSet {
     }
 
     /// A connection to the address ended. `useful` says that data was traded:
-    /// the peer is worth an early dial.
-    pub fn released(&mut self, address: SocketAddr, useful: bool, now: Timestamp) {
+    /// the peer is worth an early dial. `hurry` says that nobody else has what is missing.
+    pub fn released(&mut self, address: SocketAddr, useful: bool, hurry: bool, now: Timestamp) {
         if useful {
             // A peer was there: it does not matter who said so.
             self.credit(address, Source::Tracker);
@@ -212,16 +216,22 @@ impl PeerSet {
             return;
         }
         known.busy = false;
-        known.failures = if useful { 1 } else { known.failures + 1 };
+        known.failures = match useful {
+            true => 1,
+            false => known.failures.saturating_add(1),
+        };
         let most = match known.source {
             Source::Peer(_) => MAX_FAILURES_BY_PEER,
-            Source::User | Source::Tracker => MAX_FAILURES,
+            Source::Tracker => MAX_FAILURES,
+            Source::User => u32::MAX,
         };
+        let hurry = hurry || known.source == Source::User;
         if known.failures >= most {
             self.remove(address);
             return;
         }
-        let wait = FIRST_RETRY * 2u32.pow(known.failures - 1);
+        let wait = FIRST_RETRY * 2u32.pow(known.failures.saturating_sub(1).min(MAX_FAILURES));
+        let wait = if hurry { wait.min(MAX_HURRIED) } else { wait };
         self.waiting.insert((now + wait, address));
     }
 
@@ -361,7 +371,7 @@ mod tests {
             for _ in 0..1000 {
                 if let Some(peer) = set.next_dial(now, |_| true) {
                     dials.push(now);
-                    set.released(peer, false, now);
+                    set.released(peer, false, false, now);
                 }
                 now = now + Duration::from_secs(1);
             }
@@ -373,6 +383,24 @@ mod tests {
             );
             assert_eq!(set.len(), 0);
             assert!(set.by_sender.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_the_user_named_is_dialled_for_ever_and_so_is_what_is_in_a_hurry_dialled_soon() {
+        for (source, hurry) in [(Source::User, false), (Source::Tracker, true)] {
+            let mut set = set();
+            set.add(address(1), source);
+            let mut dials = Vec::new();
+            for second in 0..1000 {
+                let now = Timestamp::ZERO + Duration::from_secs(second);
+                if let Some(peer) = set.next_dial(now, |_| true) {
+                    dials.push(second);
+                    set.released(peer, false, hurry, now);
+                }
+            }
+            assert!(dials.windows(2).all(|w| w[1] - w[0] <= 10), "{dials:?}");
+            assert_eq!(set.len(), usize::from(source == Source::User));
         }
     }
 
@@ -397,7 +425,7 @@ mod tests {
         assert_eq!(set.next_dial(Timestamp::ZERO, |_| true), Some(address(1)));
         set.add_of_v2(address(2));
         assert!(!set.is_of_v2(address(1)) && set.is_of_v2(address(2)));
-        set.released(address(1), false, Timestamp::ZERO);
+        set.released(address(1), false, false, Timestamp::ZERO);
         assert!(set.is_of_v2(address(1)));
     }
 

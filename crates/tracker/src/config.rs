@@ -25,6 +25,9 @@ pub struct TrackerConfig {
     pub tcp_interval: Duration,
     /// How soon a peer may announce again, as it is told. Less than both intervals.
     pub min_interval: Duration,
+    /// The same for a peer that lacks something while its swarm has no seed: it is to find one that comes back within
+    /// seconds. Less than `min_interval`.
+    pub seedless_min_interval: Duration,
     /// Swarms in all; an announce that would make one more is refused.
     pub max_swarms: usize,
     /// Peers in all swarms together; an announce of a new one is then refused.
@@ -65,6 +68,7 @@ impl Default for TrackerConfig {
             web_interval: Duration::from_secs(120),
             tcp_interval: Duration::from_secs(120),
             min_interval: Duration::from_secs(30),
+            seedless_min_interval: Duration::from_secs(5),
             // About 300 bytes each.
             max_swarms: 200_000,
             // About 200 bytes each.

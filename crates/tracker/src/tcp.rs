@@ -69,7 +69,7 @@ impl Tracker {
             if place.is_some() {
                 self.remove_tcp_peer(info_hash, peer_id, asker.remote);
             }
-            return Ok(self.response(info_hash, Vec::new()));
+            return Ok(self.response(info_hash, true, Vec::new()));
         }
         let seeding = request.left == 0;
         let slot = match place {
@@ -97,7 +97,7 @@ impl Tracker {
             .min(MAX_NUMWANT);
         let sorts = sorts_for(seeding, event);
         let peers = self.tcp_peers(info_hash, peer_id, asker, slot, wanted, sorts);
-        Ok(self.response(info_hash, peers))
+        Ok(self.response(info_hash, seeding, peers))
     }
 
     /// Where the peer stands already; refused if it stands there under another key.
@@ -214,15 +214,24 @@ impl Tracker {
         peers
     }
 
-    fn response(&self, info_hash: InfoHash, peers: Vec<SocketAddr>) -> AnnounceResponse {
+    fn response(
+        &self,
+        info_hash: InfoHash,
+        seeding: bool,
+        peers: Vec<SocketAddr>,
+    ) -> AnnounceResponse {
         let counts = self
             .swarms
             .get(&info_hash)
             .map(|swarm| swarm.counts())
             .unwrap_or_default();
+        let min_interval = match seeding || counts.complete > 0 {
+            true => self.config.min_interval,
+            false => self.config.seedless_min_interval,
+        };
         AnnounceResponse {
             interval: seconds(self.config.tcp_interval),
-            min_interval: Some(seconds(self.config.min_interval)),
+            min_interval: Some(seconds(min_interval)),
             complete: Some(counts.complete),
             incomplete: Some(counts.incomplete),
             tracker_id: None,

@@ -71,6 +71,23 @@ fn a_peer_is_given_the_others_and_the_exact_counts_but_not_itself() {
 }
 
 #[test]
+fn a_leecher_without_a_seed_may_announce_every_five_seconds() {
+    let mut bench = Bench::new();
+    let least = |response: Result<AnnounceResponse, Refusal>| response.unwrap().min_interval;
+    let leecher = request(1, 1001);
+    assert_eq!(least(announce(&mut bench, &leecher, "10.0.0.1")), Some(5));
+    let came = announce(&mut bench, &seed(2, 1002), "10.0.0.2");
+    assert_eq!(least(came), Some(30));
+    assert_eq!(least(announce(&mut bench, &leecher, "10.0.0.1")), Some(30));
+    let gone = AnnounceRequest {
+        event: Event::Stopped,
+        ..seed(2, 1002)
+    };
+    announce(&mut bench, &gone, "10.0.0.2").unwrap();
+    assert_eq!(least(announce(&mut bench, &leecher, "10.0.0.1")), Some(5));
+}
+
+#[test]
 fn a_seeder_is_given_leechers_alone() {
     let mut bench = Bench::new();
     announce(&mut bench, &request(1, 1001), "10.0.0.1").unwrap();

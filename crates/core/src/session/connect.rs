@@ -347,7 +347,12 @@ impl Session {
                 DisconnectReason::Itself | DisconnectReason::BothSeeds => {
                     torrent.peer_set.forget(address)
                 }
-                _ => torrent.peer_set.released(address, traded, self.cx.now),
+                _ => {
+                    let hurry = torrent.starves;
+                    torrent
+                        .peer_set
+                        .released(address, traded, hurry, self.cx.now);
+                }
             }
         }
         if connection.relay.is_some() {

@@ -40,11 +40,15 @@ impl Session {
     pub(super) fn tick_sockets(&mut self) {
         let now = self.cx.now;
         let in_use = self.sockets_in_use();
+        let starving = self.torrents.values().filter(|torrent| torrent.starves);
+        let starved = starving.flat_map(|torrent| &torrent.trackers);
+        let starved: Vec<SocketId> = starved.filter_map(|tracker| tracker.socket).collect();
         for (id, socket) in self.sockets.iter_mut() {
             if !in_use.contains(id) {
                 continue;
             }
-            if matches!(socket.state, SocketState::Closed { retry } if retry <= now) {
+            let soon = starved.contains(id) && socket.soon <= now;
+            if matches!(socket.state, SocketState::Closed { retry } if retry <= now || soon) {
                 socket.state = SocketState::Opening;
                 self.cx.outputs.push_back(Output::OpenSocket {
                     socket: *id,
@@ -65,11 +69,15 @@ impl Session {
     }
 
     pub(super) fn socket_closed(&mut self, id: SocketId, reason: String) {
+        self.socket_ended(id, reason, false);
+    }
+
+    fn socket_ended(&mut self, id: SocketId, reason: String, silenced: bool) {
         let closed = |socket: &Socket| matches!(socket.state, SocketState::Closed { .. });
         let Some(socket) = self.sockets.get_mut(&id).filter(|s| !closed(s)) else {
             return; // It was closed for what came on it.
         };
-        socket.closed(self.cx.now, &mut self.cx.rng);
+        socket.closed(silenced, self.cx.now, &mut self.cx.rng);
         let reason = short(&reason);
         let mut unsent = Vec::new();
         for (torrent_id, torrent) in self.torrents.iter_mut() {
@@ -172,7 +180,7 @@ impl Session {
         let Some(tracker) = self.tracker_on(place) else {
             return;
         };
-        tracker.answered(interval, now);
+        tracker.answered(interval, None, now);
         tracker.seeds = complete.or(tracker.seeds);
         tracker.ask_early(wants_more, jitter, now);
         let counts = format!("{complete:?} {incomplete:?}");
@@ -227,7 +235,7 @@ impl Session {
         self.cx
             .outputs
             .push_back(Output::CloseSocket { socket: id });
-        self.socket_closed(id, reason.to_owned());
+        self.socket_ended(id, reason.to_owned(), true);
     }
 
     /// A torrent's tracker at the other end of a socket, for one of the torrent's swarms.

@@ -85,7 +85,11 @@ impl Session {
             let Some(tracker) = torrent.trackers.get_mut(index) else {
                 return;
             };
-            let due = tracker.next <= self.cx.now;
+            if !torrent.starves {
+                tracker.has_sources();
+            }
+            let soon = torrent.starves && tracker.socket.is_none() && tracker.soon <= self.cx.now;
+            let due = tracker.next <= self.cx.now || soon;
             match tracker.socket {
                 None if due && tracker.job.is_none() => self.announce_by_job(id, index),
                 Some(socket) => {
@@ -183,7 +187,7 @@ impl Session {
             }
         };
         tracker.told();
-        tracker.answered(Some(response.interval), self.cx.now);
+        tracker.answered(Some(response.interval), response.min_interval, self.cx.now);
         tracker.seeds = response.complete.or(tracker.seeds);
         tracker.tracker_id = response.tracker_id.or(tracker.tracker_id.take());
         let (url, swarm) = (tracker.url.clone(), tracker.swarm);

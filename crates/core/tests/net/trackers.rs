@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use brackish_core::{Event, Input, JobId, Output, SocketId};
+use brackish_wire::message::Message;
 use brackish_wire::tracker::AnnounceResponse;
 
 use crate::bench::{Bench, Setup};
@@ -295,4 +296,62 @@ fn what_an_http_tracker_gives_as_a_reason_is_cut() {
     let told = failures(&bench);
     assert_eq!(told.len(), 1);
     assert!(told[0].chars().count() <= 200 && !told[0].contains('\n'));
+}
+
+/// The seconds at which an HTTP tracker was announced to that answers so, or fails.
+fn announced_at(
+    bench: &mut Bench,
+    seconds: u64,
+    answer: impl Fn(u64) -> Result<AnnounceResponse, String>,
+) -> Vec<u64> {
+    let mut seen = Vec::new();
+    for second in 0..seconds {
+        bench.pass(Duration::from_secs(1));
+        for (job, _) in announces(bench) {
+            let result = answer(second);
+            bench.input(Input::Announced { job, result });
+            seen.push(second);
+        }
+    }
+    seen
+}
+
+fn answer_with(min_interval: u32) -> AnnounceResponse {
+    AnnounceResponse {
+        interval: 120,
+        min_interval: Some(min_interval),
+        ..AnnounceResponse::default()
+    }
+}
+
+#[test]
+fn without_a_source_a_tracker_is_asked_as_soon_as_it_allows_and_with_one_at_its_interval() {
+    let mut bench = bench(&[&["http://a/"]]);
+    let times = announced_at(&mut bench, 120, |_| Ok(answer_with(5)));
+    assert!((18..=25).contains(&times.len()), "{times:?}");
+    let seed = bench.meet(1);
+    bench.say(seed, &Message::HaveAll);
+    bench.pass(Duration::from_secs(1));
+    announces(&mut bench);
+    bench.say(seed, &Message::Unchoke);
+    // It sends nothing, and is kept for a minute.
+    let times = announced_at(&mut bench, 50, |_| Ok(answer_with(5)));
+    assert!(times.is_empty(), "{times:?}");
+}
+
+#[test]
+fn a_tracker_that_left_with_the_only_seed_is_found_again_within_seconds_of_its_return() {
+    let mut bench = bench(&[&["http://a/"]]);
+    let (left, back) = (10, 300);
+    let times = announced_at(&mut bench, 320, |second| {
+        let there = second < left || second >= back;
+        there
+            .then(|| answer_with(30))
+            .ok_or_else(|| "connection refused".to_owned())
+    });
+    let found = times.iter().find(|second| **second >= back);
+    assert!(
+        found.is_some_and(|second| *second <= back + 13),
+        "{times:?}"
+    );
 }

@@ -90,6 +90,41 @@ proves('a page opened after the sharing process was killed completes from a page
   assert.equal(await sha256(await second.save('kept alive.bin')), await sha256(path));
 });
 
+proves('a folder with names that some systems cannot have is saved whole, under names that all can', async (scope) => {
+  const parent = await scope.folder('names');
+  const names = ['12:30.log', '12_30.log', 'Makefile', 'makefile', 'sub./aux.c'];
+  for (const name of names) await randomFile(join(parent, 'set', name), 1000 + name.length);
+  const node = await share(scope, join(parent, 'set'));
+  const app = await App.open(await chromium(scope), node.link);
+  await app.reaches('done');
+  // The origin's own storage stands in for the folder that a person would choose.
+  await app.page.evaluate(() => {
+    window.showDirectoryPicker = async () =>
+      (await navigator.storage.getDirectory()).getDirectoryHandle('chosen', { create: true });
+    [...document.querySelectorAll('button')].find((button) => button.textContent === 'Save all').click();
+  });
+  await until('all is saved', async () => (await app.text()).includes('All files are saved.'));
+  const saved = await app.page.evaluate(async () => {
+    const sizes = {};
+    const walk = async (folder, path) => {
+      for await (const [name, handle] of folder) {
+        if (handle.kind === 'directory') await walk(handle, `${path}${name}/`);
+        else sizes[path + name] = (await handle.getFile()).size;
+      }
+    };
+    await walk(await (await navigator.storage.getDirectory()).getDirectoryHandle('chosen'), '');
+    return sizes;
+  });
+  const size = (name) => 1000 + name.length;
+  assert.deepEqual(saved, {
+    '12_30 (2).log': size('12:30.log'),
+    '12_30.log': size('12_30.log'),
+    Makefile: size('Makefile'),
+    'makefile (2)': size('makefile'),
+    'sub_/_aux.c': size('sub./aux.c'),
+  });
+});
+
 proves('a folder is shared as one torrent, and each of its files is saved by its own control', async (scope) => {
   const folder = join(await scope.folder('share'), 'things');
   const files = { 'a.bin': 3 * MiB + 17, 'deep/er/b.bin': 70_000, 'deep/c.bin': 1 };

@@ -5,6 +5,7 @@ import { announce } from './document.js';
 import { h, setShown, setText, uniqueId } from './dom.js';
 import { bytes, count, wholePercent } from './format.js';
 import { detailOf, isAbort } from './messages.js';
+import { savePaths } from './names.js';
 
 /** Rows put on the page at once; a torrent can hold many thousands of files. */
 const ROWS_AT_ONCE = 100;
@@ -90,9 +91,11 @@ export class FileList {
 
   private async saveIntoFolder(pick: NonNullable<Window['showDirectoryPicker']>): Promise<void> {
     const folder = await pick.call(window, { id: 'brackish', mode: 'readwrite' });
+    // Browsers refuse what one of the systems refuses, and a disk may take two names for one.
+    const paths = savePaths(this.files.map((file) => file.path));
     for (const [index, file] of this.files.entries()) {
       this.say(`Saving ${index + 1} of ${this.files.length}`);
-      const parts = file.path.split('/').filter((part) => part !== '');
+      const parts = paths[index] ?? [];
       const name = parts.pop() ?? file.name;
       let parent = folder;
       for (const part of parts) parent = await parent.getDirectoryHandle(part, { create: true });

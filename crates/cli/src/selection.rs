@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use brackish_native::Priority;
-use brackish_wire::metainfo::{FileKind, Info};
+use brackish_wire::metainfo::Info;
 
 use crate::failure::Failure;
 use crate::format::count;
@@ -40,14 +40,14 @@ pub fn parse(text: &str) -> Result<Wanted, String> {
 /// The priority of each file: normal for those that some `--files` names, else not wanted.
 pub fn priorities(wanted: &[Wanted], info: &Info) -> Result<Vec<Priority>, Failure> {
     let mut priorities = vec![Priority::Skip; info.files().len()];
+    // As `info` lists them: two files may have names that look alike.
+    let paths = info.text_paths();
     for one in wanted {
         let mut any = false;
-        for (place, file) in info.files().iter().enumerate() {
+        for (place, (file, path)) in info.files().iter().zip(&paths).enumerate() {
             let named = match one {
                 Wanted::Places(places) => places.contains(&place),
-                Wanted::Pattern(pattern) => {
-                    file.kind == FileKind::File && matches(pattern, &file.path_text())
-                }
+                Wanted::Pattern(pattern) => file.is_stored() && matches(pattern, path),
             };
             if named && let Some(priority) = priorities.get_mut(place) {
                 *priority = Priority::Normal;

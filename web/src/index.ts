@@ -15,6 +15,7 @@ export type {
   PeerInfo,
   Priority,
   SeedOptions,
+  Stall,
   Storage,
   StreamRange,
   Torrent,

@@ -1,7 +1,7 @@
 /** What the page and its Worker say to each other. */
 
 import type { ErrorCode } from './error.js';
-import type { Bytes, PeerInfo, Storage, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
+import type { Bytes, PeerInfo, Stall, Storage, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
 
 /** From the page to the Worker. */
 export type Command =
@@ -75,6 +75,9 @@ export interface Figures {
   uploaded: number;
   downloadRate: number;
   uploadRate: number;
+  availability: number;
+  copies: number;
+  stalled: Stall | null;
   peers: PeerInfo[];
   trackers: TrackerInfo[];
   webSeeds: WebSeedInfo[];

@@ -12,6 +12,7 @@ import type {
   Limits,
   PeerInfo,
   Priority,
+  Stall,
   Storage,
   StreamRange,
   Torrent,
@@ -53,6 +54,9 @@ export class TorrentOfClient implements Torrent {
   uploadRate = 0;
   downloaded = 0;
   uploaded = 0;
+  availability = 0;
+  copies = 0;
+  stalled: Stall | null = null;
   peers: PeerInfo[] = [];
   trackers: TrackerInfo[] = [];
   webSeeds: WebSeedInfo[] = [];
@@ -133,11 +137,11 @@ export class TorrentOfClient implements Torrent {
   toJSON(): Record<string, unknown> {
     const { infoHash, name, length, pieceCount, pieceLength, state, progress, wanted, checked, done } = this;
     const { downloadRate, uploadRate, downloaded, uploaded, storage, magnet, error } = this;
-    const { files, peers, trackers, webSeeds } = this;
+    const { files, peers, trackers, webSeeds, availability, copies, stalled } = this;
     return {
       ...{ infoHash, name, length, pieceCount, pieceLength, state, progress, wanted, checked, done },
       ...{ downloadRate, uploadRate, downloaded, uploaded, storage, magnet, error },
-      ...{ files, peers, trackers, webSeeds },
+      ...{ files, peers, trackers, webSeeds, availability, copies, stalled },
     };
   }
 
@@ -314,7 +318,7 @@ export class TorrentOfClient implements Torrent {
   }
 
   #takeFigures(figures: Figures, failure?: BrackishError): void {
-    const { state } = this;
+    const { state, stalled } = this;
     if (failure) {
       this.error = failure;
       this.#settle(failure);
@@ -329,6 +333,8 @@ export class TorrentOfClient implements Torrent {
     if (state !== this.state) this.#emitter.emit('state', this.state);
     if (this.done) this.#completed.resolve();
     if (this.state === 'downloading' && this.storage === 'opfs') void this.#lookForRoom();
+    if (this.stalled && this.stalled.reason !== stalled?.reason) this.#emitter.emit('stalled', this.stalled);
+    if (stalled && !this.stalled) this.#emitter.emit('resumed', undefined);
     this.#emitter.emit('progress', this.progress);
     this.#emitter.emit('peers', this.peers);
   }

@@ -163,6 +163,15 @@ export interface Torrent {
   readonly downloaded: number;
   /** Payload bytes sent in this session. */
   readonly uploaded: number;
+  /**
+   * Copies of the torrent among connected peers, web seeds that work, and this page: the whole number is how many have
+   * the rarest piece, the rest the share of pieces of which there are more. Below 1, nobody has everything.
+   */
+  readonly availability: number;
+  /** The same without what is here. */
+  readonly copies: number;
+  /** Why a download has not gone on for some seconds; `null` while it does. */
+  readonly stalled: Stall | null;
   /** Connected peers. */
   readonly peers: PeerInfo[];
   /** How each tracker stands. */
@@ -206,6 +215,25 @@ export interface Torrent {
   toJSON(): Record<string, unknown>;
 }
 
+/** Why a download does not go on. It goes on by itself when it can. */
+export interface Stall {
+  /**
+   * For programs. `nothing-known`: no tracker, peer or web seed. `no-source`: none is left. `bad-data`: every source
+   * sent bad data. `no-metadata`: no connected peer gives it. `nobody-has`: a piece that no source has. `not-served`:
+   * peers have what is missing and do not send it. `no-such-file`: the magnet link names no file of the torrent (`so`).
+   */
+  readonly reason:
+    | 'nothing-known'
+    | 'no-source'
+    | 'bad-data'
+    | 'no-metadata'
+    | 'nobody-has'
+    | 'not-served'
+    | 'no-such-file';
+  /** In words, for a person. */
+  readonly message: string;
+}
+
 /** How much something is wanted: not at all, after the rest, as usual, before the rest. */
 export type Priority = 'skip' | 'low' | 'normal' | 'high';
 
@@ -228,6 +256,10 @@ export interface TorrentEvents {
    * again. `in-use`: another tab has the stored data.
    */
   warning: BrackishError;
+  /** The download has not gone on for some seconds, or does not for another reason than before. */
+  stalled: Stall;
+  /** A download that had stalled has a source again, or nothing more to fetch. */
+  resumed: void;
   /** The torrent cannot go on. */
   error: BrackishError;
   /** The state changed. */

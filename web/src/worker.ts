@@ -6,7 +6,7 @@
 import init, { Engine } from 'brackish-engine';
 import { Fetches } from './fetches.js';
 import type { Command, Fault, Message, TorrentNews } from './protocol.js';
-import type { Bytes, PeerInfo, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
+import type { Bytes, PeerInfo, Stall, TorrentState, TrackerInfo, WebSeedInfo } from './types.js';
 
 /** Seconds between two sets of figures. */
 const TICK = 0.5;
@@ -109,6 +109,7 @@ turn.port1.onmessage = () => turns.shift()?.();
 let peers: PeerInfo[] = [];
 let trackers: TrackerInfo[] = [];
 let webSeeds: WebSeedInfo[] = [];
+let stalled: Stall | null = null;
 let failure: { torrent: number; fault: Fault } | undefined;
 
 const fetches = new Fetches(() => engine);
@@ -160,9 +161,13 @@ const host = {
     const [downloadRate = 0, downloaded = 0] = figures;
     webSeeds.push({ url, status, message, downloadRate, downloaded });
   },
+  stalled: (reason: Stall['reason'], message: string) => {
+    stalled = { reason, message };
+  },
   figures: (torrent: number, state: TorrentState, figures: Float64Array) => {
     const [verified = 0, checkedPieces = 0, downloaded = 0, uploaded = 0] = figures;
-    const [downloadRate = 0, uploadRate = 0, wanted = 0, wantedVerified = 0] = figures.slice(4);
+    const [downloadRate = 0, uploadRate = 0, wanted = 0, wantedVerified = 0, availability = 0, copies = 0] =
+      figures.slice(4);
     tell(torrent, {
       news: 'figures',
       figures: {
@@ -175,6 +180,9 @@ const host = {
         uploaded,
         downloadRate,
         uploadRate,
+        availability,
+        copies,
+        stalled,
         peers,
         trackers,
         webSeeds,
@@ -184,6 +192,7 @@ const host = {
     peers = [];
     trackers = [];
     webSeeds = [];
+    stalled = null;
     failure = undefined;
   },
   warning: (torrent: number, code: Fault['code'], message: string) =>

@@ -71,6 +71,7 @@ export function seed(opened, tracker, files, options = {}) {
   return opened.evaluate(
     async (tracker, files, options) => {
       const client = await brackish.createClient({ trackers: [tracker], iceServers: [] });
+      window.client = client;
       const made = files.map(([path, length], index) => new File([window.made(length, index + 1)], path));
       const torrent = await client.seed(made, options);
       return {

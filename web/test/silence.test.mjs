@@ -93,3 +93,34 @@ proves('the .torrent that a magnet link names is loaded from there, and one of a
   }, files, made.magnet);
   assert.deepEqual(found, { name: 'data.bin', warnings: [['bad-torrent', true]] });
 });
+
+proves('a download whose only peer leaves says so, and goes on when the peer is back', async (scope) => {
+  const tracker = await bittorrentTracker(scope);
+  const sharer = await page(scope, { name: 'sharer' });
+  const begin = () => seed(sharer, tracker.ws, [['data.bin', 4 * MiB]]);
+  const { magnet } = await begin();
+  const leech = await page(scope, { name: 'leech' });
+  const had = await leech.evaluate(async (magnet) => {
+    const client = await brackish.createClient({ iceServers: [] });
+    await client.limit({ down: 200_000 });
+    window.client = client;
+    window.torrent = await client.add(magnet);
+    window.told = heard(torrent, 'stalled', 'resumed');
+    await until(() => torrent.progress > 0, 'it begins');
+    return [torrent.availability >= 1, torrent.copies, torrent.stalled];
+  }, magnet);
+  assert.deepEqual(had, [true, 1, null]);
+  await sharer.evaluate(() => client.destroy());
+  const stalled = await leech.evaluate(async () => {
+    await until(() => torrent.stalled, 'it stalls');
+    return { reason: torrent.stalled.reason, copies: torrent.copies };
+  });
+  assert.deepEqual(stalled, { reason: 'no-source', copies: 0 });
+  await begin();
+  const told = await leech.evaluate(async () => {
+    await client.limit({});
+    await torrent.completed;
+    return told;
+  });
+  assert.deepEqual(told, ['stalled', 'resumed']);
+});

@@ -328,6 +328,7 @@ export class TorrentCard {
     const lonely = lonelyNotice(torrent, this.options.seeding);
     if (lonely) return lonely;
     if (this.warning) return this.warning;
+    if (torrent.stalled) return `Nothing comes at present: ${torrent.stalled.message}. The page goes on by itself when it can.`;
     if (this.options.seeding) return 'Keep this page open: others download from it.';
     const unsaved = this.options.inMemory() ? ' Save before you close the page: on this address the browser keeps nothing afterwards.' : '';
     if (phase === 'done') {

@@ -77,6 +77,9 @@ extern "C" {
     /// How one web seed stands; as with peers.
     #[wasm_bindgen(method, js_name = webSeed)]
     pub fn web_seed(this: &Host, url: &str, status: &str, message: &str, figures: &[f64]);
+    /// Why a torrent does not go on; as with peers.
+    #[wasm_bindgen(method)]
+    pub fn stalled(this: &Host, reason: &str, message: &str);
     /// The figures of one torrent.
     #[wasm_bindgen(method)]
     pub fn figures(this: &Host, torrent: u32, state: &str, figures: &[f64]);

@@ -103,9 +103,10 @@ impl Driver {
                     self.host.finished(key);
                 }
             }
-            Event::PeerConnected { torrent, .. } | Event::PeerDisconnected { torrent, .. } => {
-                self.report_figures(torrent);
-            }
+            Event::PeerConnected { torrent, .. }
+            | Event::PeerDisconnected { torrent, .. }
+            | Event::Stalled { torrent, .. }
+            | Event::Resumed { torrent } => self.report_figures(torrent),
             Event::TrackerFailed {
                 torrent,
                 url,
@@ -117,9 +118,6 @@ impl Driver {
                 reason,
                 ..
             } => self.warn(torrent, "web-seed", format!("{url}: {reason}")),
-            Event::Stalled { torrent, reason } => {
-                self.warn(torrent, "stalled", reason.to_string());
-            }
             Event::StorageFailed { torrent, error } => self.report_failure(torrent, error),
             Event::ReaderBegan {
                 torrent,
@@ -136,7 +134,6 @@ impl Driver {
             } => self.report_reader(torrent, reader, "resumed", after),
             Event::PieceFailed { .. }
             | Event::PeerBanned { .. }
-            | Event::Resumed { .. }
             | Event::TrackerAnnounced { .. } => {}
         }
     }
@@ -238,6 +235,10 @@ impl Driver {
             let figures = [seed.download_rate as f64, seed.downloaded as f64];
             self.host.web_seed(&seed.url, status, message, &figures);
         }
+        if let Some(reason) = &stats.stalled {
+            let code = reason.code().replace('_', "-");
+            self.host.stalled(&code, &reason.to_string());
+        }
         let state = match stats.state {
             TorrentState::Metadata => "metadata",
             TorrentState::Checking => "checking",
@@ -257,6 +258,8 @@ impl Driver {
                 stats.upload_rate as f64,
                 stats.wanted as f64,
                 stats.wanted_verified as f64,
+                stats.availability,
+                stats.copies,
             ],
         );
     }

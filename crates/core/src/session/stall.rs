@@ -49,14 +49,15 @@ impl Session {
                         if chosen.iter().all(|range| *range.start() as usize >= files));
                     return named.then_some(StallReason::NoSuchFile { files });
                 }
-                if torrent.down.rate() > 0 {
-                    return None;
-                }
                 let mut web_seeds = torrent.web_seeds.iter().filter(|seed| seed.works());
                 if web_seeds.any(|seed| content.lacks_of(seed)) {
                     return None;
                 }
                 let having = peers().filter(|peer| peer.wanted > 0).count();
+                // A rate fades for half a minute after the last source is gone.
+                if having > 0 && torrent.down.rate() > 0 {
+                    return None;
+                }
                 let piece = content.missing_pieces().next().unwrap_or_default();
                 Some(match torrent.active.len() {
                     _ if having > 0 => StallReason::NotServed { peers: having },

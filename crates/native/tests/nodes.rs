@@ -109,6 +109,37 @@ async fn only_the_files_that_are_wanted_are_made_and_others_when_they_are_wanted
 }
 
 #[tokio::test]
+async fn a_file_that_is_verified_already_is_there_once_it_is_wanted_and_the_torrent_finished() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("seed/folder");
+    for (seed, name) in [(1, "a"), (2, "b"), (3, "empty")] {
+        let length = if name == "empty" { 0 } else { 10_000 };
+        write(&folder.join(name), &bytes(seed, length));
+    }
+    let (metainfo, map) = torrent_of(&[folder], &[]).await;
+    let (one, other) = (tcp_node().await, tcp_node().await);
+    seed(&one, &metainfo, map).await;
+    let target = place.path().join("leech");
+    let mut add = Add::new(Source::Metainfo(metainfo.clone()), &target);
+    add.peers = vec![address(&one)];
+    add.select = Select::Files(vec![0..=0]);
+    let torrent = other.add(add).await.unwrap();
+    within(torrent.wait_finished()).await.unwrap();
+    let file = |name: &str| target.join("folder").join(name);
+    assert!(file("a").exists() && !file("b").exists() && !file("empty").exists());
+    // All is in one piece, so that nothing has to come for it.
+    for name in ["b", "empty"] {
+        let index = if name == "b" { 1 } else { 2 };
+        let normal = Priority::Normal;
+        torrent.set_file_priority(index, normal).await.unwrap();
+        within(torrent.wait_finished()).await.unwrap();
+        assert!(file(name).exists(), "{name}");
+    }
+    assert!(fs::read(file("b")).unwrap() == bytes(2, 10_000));
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn a_magnet_link_brings_metadata_and_file_from_the_peer_that_it_names() {
     let place = tempfile::tempdir().unwrap();
     let source = place.path().join("seed/file.bin");

@@ -81,6 +81,26 @@ fn a_control_character_in_a_name_is_replaced_where_it_arrives_with_a_line() {
     for folder in [".", "got"] {
         let ran = run(place.path(), &["verify", "set.torrent", folder]);
         assert_eq!(ran.code, Some(0), "{folder}: {}{}", ran.out, ran.err);
+        assert_eq!(
+            ran.err.contains("other name"),
+            folder == "got",
+            "{}",
+            ran.err
+        );
+    }
+    fs::write(place.path().join("one\tfile"), sample(500)).expect("written");
+    run(place.path(), &["create", "one\tfile", "-o", "one.torrent"]);
+    for folder in [".", "alone"] {
+        let name = if folder == "." {
+            "one\tfile"
+        } else {
+            "one_file"
+        };
+        fs::create_dir_all(place.path().join(folder)).expect("made");
+        fs::write(place.path().join(folder).join(name), sample(500)).expect("written");
+        let arguments = ["download", "one.torrent", "-o", folder, "--json"];
+        let path = run(place.path(), &arguments).event("finished")["path"].clone();
+        assert_eq!(path, format!("{folder}/{name}"));
     }
 }
 

@@ -44,7 +44,7 @@ pub use create::{CreateError, CreateOptions, Created, Links, Version};
 pub use node::{Node, NodeError};
 pub use source::{Source, SourceError};
 pub use storage::map::{Place, StorageMap};
-pub use storage::names::Renamed;
+pub use storage::names::{Renamed, place_of};
 pub use storage::ownership::{Access, Notice, Refusal, WriteOptions};
 pub use torrent::{Add, AddError, Torrent, TorrentError};
 pub use verify::VerifyError;

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brackish_native::{Access, Add, Node, Select, Torrent, TorrentStats, WriteOptions, source};
+use brackish_native::{
+    Access, Add, Node, Select, Torrent, TorrentStats, WriteOptions, place_of, source,
+};
 use brackish_wire::metainfo::Info;
 
 use super::follow::{Ended, Follower, Until};
@@ -157,7 +159,7 @@ fn finished(
     directory: &Path,
     synced: Option<bool>,
 ) {
-    let path = directory.join(info.name()).display().to_string();
+    let path = place_of(info, directory).display().to_string();
     if mode == Mode::Json {
         json::emit(&Event::Finished {
             info_hash: info.info_hash().to_string(),

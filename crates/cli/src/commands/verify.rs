@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use brackish_native::verify::{FileReport, FileState, Report, verify};
-use brackish_native::{Source, source};
+use brackish_native::{Notice, Source, source};
 
 use crate::args::VerifyArgs;
 use crate::failure::Failure;
@@ -76,6 +76,14 @@ fn emit(report: &Report) {
 }
 
 fn show(report: &Report) {
+    if let Some(first) = report.renamed.first() {
+        let notice = Notice::Renamed {
+            files: report.renamed.len(),
+            name: first.name.clone(),
+            path: first.path.clone(),
+        };
+        print::note(printable(&notice.to_string()));
+    }
     for file in &report.files {
         print::line(format_args!(
             "{:<10} {}",

@@ -127,6 +127,17 @@ pub(crate) fn paths(info: &Info, directory: &Path, asking: Asking) -> Paths {
     chosen
 }
 
+/// Where a torrent is below `directory`, by what is there now: its folder, or its file if there is one
+/// alone.
+pub fn place_of(info: &Info, directory: &Path) -> PathBuf {
+    let own = directory.join(os_name(info.file_name()));
+    let stored = info.files().iter().position(FileEntry::is_stored);
+    let paths = paths(info, directory, Asking::Look).paths;
+    let first = stored.and_then(|index| paths.get(index));
+    let below = first.and_then(|path| path.strip_prefix(directory).ok()?.iter().next());
+    below.map_or(own, |name| directory.join(name))
+}
+
 /// The names on the way to a file, that of the torrent's folder first.
 fn names_of<'a>(top: Option<&'a Name>, file: &'a FileEntry) -> impl Iterator<Item = &'a Name> {
     top.into_iter().chain(&file.path)

@@ -13,7 +13,7 @@ use crate::outbox::Outbox;
 use crate::pex::Exchanger;
 use crate::pipeline::Pipeline;
 use crate::relay::Signaller;
-use crate::session::{Entrusted, PeerHashes, Shown, Suggested};
+use crate::session::{Contender, Entrusted, PeerHashes, Secret, Shown, Suggested};
 use crate::{ConnectionId, DisconnectReason, JobId, KeySet, SocketId, Timestamp, TorrentId, Via};
 
 /// Requests of one peer that wait to be served; told to it as `reqq`. A peer that asks for more
@@ -61,6 +61,8 @@ pub(crate) struct Connection {
     pub decoder: Decoder,
     pub last_received: Timestamp,
     pub last_sent: Timestamp,
+    /// Present while it contends for the place of another.
+    pub contender: Option<Box<Contender>>,
     /// Present from the handshake on.
     pub peer: Option<Box<Peer>>,
 }
@@ -80,6 +82,8 @@ pub(crate) enum Stage {
     Connecting,
     /// Open; the other side's handshake has not come.
     Handshaking,
+    /// The handshakes are exchanged, and the peer's id is that of a connection that is there.
+    Contending,
     /// The handshakes are exchanged.
     Active,
 }
@@ -119,6 +123,8 @@ pub(crate) enum Has {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub id: PeerId,
+    /// By which it can prove to be itself on another connection.
+    pub secret: Option<Secret>,
     pub fast: bool,
     pub extended: bool,
     /// The connection is one of version 2 (BEP 52).
@@ -215,6 +221,7 @@ impl Connection {
             decoder: Decoder::new(DEFAULT_MAX_FRAME),
             last_received: now,
             last_sent: now,
+            contender: None,
             peer: None,
         }
     }
@@ -259,6 +266,7 @@ impl Peer {
     pub fn new(id: PeerId, fast: bool, extended: bool, has: Has, now: Timestamp) -> Self {
         Self {
             id,
+            secret: None,
             fast,
             extended,
             v2: false,

@@ -63,6 +63,8 @@ pub(crate) struct Torrent {
     pub was_incomplete: bool,
     /// Connections in [`Stage::Active`](crate::connection::Stage::Active).
     pub active: Vec<ConnectionId>,
+    /// Connections that contend for the place of another, and which.
+    pub contenders: Vec<(ConnectionId, ConnectionId)>,
     pub peer_set: PeerSet,
     /// Who came and left, for peer exchange.
     pub pex: Log,
@@ -168,6 +170,7 @@ impl Torrent {
             super_seed: false,
             was_incomplete: false,
             active: Vec::new(),
+            contenders: Vec::new(),
             peer_set,
             pex: Log::default(),
             departed: VecDeque::new(),

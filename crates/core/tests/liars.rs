@@ -28,6 +28,10 @@ struct Sender {
 impl Sender {
     fn new(bench: &mut Bench, number: u8, bad: fn(u32) -> bool) -> Self {
         let peer = ScriptedPeer::connect(bench, number);
+        Self::of(bench, peer, bad)
+    }
+
+    fn of(bench: &mut Bench, peer: ScriptedPeer, bad: fn(u32) -> bool) -> Self {
         peer.say(bench, Message::HaveAll);
         peer.say(bench, Message::Unchoke);
         Self {
@@ -132,6 +136,23 @@ fn a_banned_host_cannot_come_back_under_another_peer_id() {
     assert!(ScriptedPeer::try_connect(&mut bench, PeerId([78; 20]), address).is_none());
     let mut other = [Sender::new(&mut bench, 3, honest)];
     complete(&mut bench, &mut other);
+}
+
+#[test]
+fn a_liar_with_the_id_of_an_honest_seed_has_its_own_host_banned_and_not_the_seed() {
+    let mut bench = Bench::new(Torrent::single(1_000_000, PIECE), &[]);
+    let (id, host) = (PeerId([1; 20]), [10, 0, 0, 66]);
+    let peer = ScriptedPeer::connect_from(&mut bench, id, host);
+    let mut liar = Sender::of(&mut bench, peer, |_| true);
+    for _ in 0..20 {
+        liar.answer(&mut bench);
+    }
+    assert_eq!(bench.banned(), [id]);
+    assert!(!liar.peer.is_connected(&bench));
+    assert!(ScriptedPeer::try_connect(&mut bench, id, host).is_none());
+    let mut honest = [Sender::new(&mut bench, 1, honest)];
+    complete(&mut bench, &mut honest);
+    assert_eq!(bench.banned(), [id], "once");
 }
 
 #[test]

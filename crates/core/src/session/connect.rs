@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Reserved};
-use brackish_wire::{BlockRequest, InfoHash, PeerId};
+use brackish_wire::{BlockRequest, InfoHash};
 use bytes::Bytes;
 
 use super::{Session, Shown};
@@ -17,9 +17,6 @@ const HAVE: usize = 9;
 
 /// A peer that asked for more than it reads has so long to read it.
 const HELD_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Two connections to one peer that open within this time began without knowing of each other.
-const SIMULTANEOUS: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Takes an incoming connection, open already. `room` is as in
@@ -157,19 +154,7 @@ impl Session {
                 "another peer than the one that was introduced".to_owned(),
             ));
         }
-        // What a dial or an offer made was counted when it was made; only comers are refused here.
-        let full = torrent.active.len() >= self.cx.config.connections_per_torrent;
         let v2_swarm = torrent.names.v2_swarm();
-        let (via, outgoing, address) = (connection.via, connection.outgoing, connection.address);
-        if expected.is_none() && full {
-            let worst = address.and_then(|address| self.outranked(torrent_id, address));
-            let Some(worst) = worst else {
-                return Err(DisconnectReason::Protocol(
-                    "too many connections of this torrent".to_owned(),
-                ));
-            };
-            self.close(worst, DisconnectReason::Outranked);
-        }
         // Who opened by the name of version 1 and could go on by the other is answered by that (BEP 52).
         let mut v2 = v2_swarm == Some(handshake.info_hash);
         if let Some(connection) = self.connections.get_mut(id.into()) {
@@ -177,13 +162,43 @@ impl Session {
             v2 |= !connection.handshake_sent && handshake.reserved.v2() && v2_swarm.is_some();
             connection.swarm = v2_swarm.filter(|_| v2).or(Some(handshake.info_hash));
         }
-        self.settle_duplicate(id, torrent_id, handshake.peer_id, via, outgoing)?;
+        if let Some(first) = self.connected_as(torrent_id, handshake.peer_id) {
+            return self.contend(id, torrent_id, first, handshake, v2);
+        }
+        // What a dial or an offer made was counted when it was made; only comers are refused here.
+        let active = self
+            .torrents
+            .get(&torrent_id)
+            .map_or(0, |torrent| torrent.active.len());
+        let full = active >= self.cx.config.connections_per_torrent;
+        if expected.is_none() && full {
+            let worst = peer
+                .address
+                .and_then(|address| self.outranked(torrent_id, address));
+            let Some(worst) = worst else {
+                return Err(DisconnectReason::Protocol(
+                    "too many connections of this torrent".to_owned(),
+                ));
+            };
+            self.close(worst, DisconnectReason::Outranked);
+        }
+        self.establish(id, torrent_id, handshake, v2);
+        Ok(())
+    }
 
+    /// The peer is there from now on.
+    pub(super) fn establish(
+        &mut self,
+        id: ConnectionId,
+        torrent_id: TorrentId,
+        handshake: &Handshake,
+        v2: bool,
+    ) {
         let (Some(connection), Some(torrent)) = (
             self.connections.get_mut(id.into()),
             self.torrents.get_mut(&torrent_id),
         ) else {
-            return Err(DisconnectReason::Removed);
+            return;
         };
         let has = match &torrent.content {
             Some(content) => {
@@ -224,51 +239,12 @@ impl Session {
             torrent: torrent_id,
             connection: id,
             peer_id: handshake.peer_id,
-            via,
+            via: connection.via,
             address: connection.address,
         });
         self.send_handshake(id);
         self.introduce(id);
         self.ask_layers(id);
-        Ok(())
-    }
-
-    /// One connection is kept to a peer: TCP before WebRTC, as it is cheaper; among two of a kind
-    /// the one that the peer with the smaller id began. Both ends come to the same choice.
-    fn settle_duplicate(
-        &mut self,
-        id: ConnectionId,
-        torrent_id: TorrentId,
-        peer_id: PeerId,
-        via: Via,
-        outgoing: bool,
-    ) -> Result<(), DisconnectReason> {
-        let Some(torrent) = self.torrents.get(&torrent_id) else {
-            return Ok(());
-        };
-        let other = torrent.active.iter().copied().find(|other| {
-            let peer = self
-                .connections
-                .get((*other).into())
-                .and_then(|c| c.peer.as_ref());
-            *other != id && peer.is_some_and(|peer| peer.id == peer_id)
-        });
-        let Some((other_id, other)) =
-            other.and_then(|o| Some((o, self.connections.get(o.into())?)))
-        else {
-            return Ok(());
-        };
-        let ours_is_smaller = self.cx.config.peer_id < peer_id;
-        let rank = |via: Via, outgoing: bool| (via == Via::Tcp, outgoing == ours_is_smaller);
-        // Between two of a kind only those that began together are settled by ids: an established
-        // one is not given up.
-        let established = other.via == via && self.cx.now.since(other.since) > SIMULTANEOUS;
-        if !established && rank(via, outgoing) > rank(other.via, other.outgoing) {
-            self.close(other_id, DisconnectReason::Duplicate);
-            Ok(())
-        } else {
-            Err(DisconnectReason::Duplicate)
-        }
     }
 
     /// The driver says where the other end of a data channel is.
@@ -327,6 +303,7 @@ impl Session {
         let Some(torrent_id) = connection.torrent else {
             return true;
         };
+        self.end_contests_of(torrent_id, id);
         if let Some(address) = connection.failed_dial(&reason) {
             self.cx.dials.failed(address, self.cx.now);
         }

@@ -10,7 +10,7 @@ use brackish_wire::message::Message;
 use brackish_wire::metainfo::{Info, PieceLayers, Verifier};
 use bytes::{Bytes, BytesMut};
 
-use super::Session;
+use super::{Secret, Session};
 use crate::connection::MAX_INCOMING;
 use crate::metadata::{Outcome, PIECE};
 use crate::names::Names;
@@ -52,6 +52,7 @@ impl Session {
         &self,
         torrent: &Torrent,
         address: Option<SocketAddr>,
+        secret: Option<Secret>,
     ) -> EncodedHandshake {
         let size = torrent
             .content
@@ -73,6 +74,7 @@ impl Session {
             reqq: Some(MAX_INCOMING as u32),
             port: self.cx.config.listen_port,
             your_ip: address.map(|address| address.ip()),
+            secret,
             // Who seems to have nothing is not taken for a seed.
             upload_only: torrent.is_upload_only() && !torrent.is_hidden(),
         };
@@ -117,6 +119,9 @@ impl Session {
         if let Some(reqq) = handshake.reqq {
             peer.pipeline.set_limit(reqq);
         }
+        if handshake.secret.is_some() && peer.secret.is_none() {
+            peer.secret = handshake.secret;
+        }
         if let Some(client) = handshake.client {
             peer.client = Some(short(&client));
         }
@@ -157,6 +162,7 @@ impl Session {
         if let Some(extension) = handshake.m.get(BK_SIGNAL) {
             self.heard_signaller(id, *extension);
         }
+        self.compare_contenders_of(torrent_id, id);
         self.ask_metadata(id);
     }
 
@@ -335,7 +341,8 @@ impl Session {
             return;
         };
         let mut out = BytesMut::new();
-        self.extended_handshake(torrent, None).encode(&mut out);
+        self.extended_handshake(torrent, None, None)
+            .encode(&mut out);
         let out = out.freeze();
         for id in torrent.active.clone() {
             let extended = |c: &crate::connection::Connection| {

@@ -16,6 +16,7 @@ impl Session {
         connection.last_received = self.cx.now;
         match connection.stage {
             Stage::Active => {}
+            Stage::Contending => return self.contender_received(id, data),
             Stage::Handshaking => match self.receive_handshake(id, data) {
                 Some(rest) => data = rest,
                 None => return,
@@ -25,6 +26,9 @@ impl Session {
         let Some(connection) = self.connections.get_mut(id.into()) else {
             return;
         };
+        if connection.stage == Stage::Contending {
+            return self.contender_received(id, data);
+        }
         // Its limit is that of the decoder: a message may raise it.
         let idle = brackish_wire::message::Decoder::new(connection.decoder.max_frame());
         let mut decoder = std::mem::replace(&mut connection.decoder, idle);
@@ -117,7 +121,8 @@ impl Session {
             _ => {}
         }
         if peer.extended {
-            self.extended_handshake(torrent, connection.address)
+            let secret = self.secret_for(peer.id);
+            self.extended_handshake(torrent, connection.address, Some(secret))
                 .encode(&mut out);
         }
         self.send(id, out.freeze());

@@ -9,6 +9,7 @@
 //! (signalling by peers), and `tick` (what time brings).
 
 mod connect;
+mod contest;
 mod dont_have;
 mod download;
 mod extensions;
@@ -39,6 +40,7 @@ mod turn;
 mod upload;
 mod web_seeds;
 
+pub(crate) use contest::{Contender, Secret};
 pub(crate) use hashes::PeerHashes;
 pub(crate) use relief::Relief;
 pub(crate) use suggest::Suggested;
@@ -52,8 +54,8 @@ use brackish_wire::message::piece_header;
 use brackish_wire::metainfo::Verifier;
 use brackish_wire::{Bitfield, BlockRequest, InfoHash, PieceIndex};
 use bytes::Bytes;
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
 use crate::announce::Socket;
 use crate::connection::Connection;
@@ -90,6 +92,10 @@ pub struct Session {
 pub(crate) struct Context {
     pub config: Config,
     pub rng: ChaCha8Rng,
+    /// From which the secrets are made that peers are given.
+    pub secret: [u8; 32],
+    /// Connections that contended for a place and have it.
+    pub won: VecDeque<ConnectionId>,
     pub now: Timestamp,
     pub outputs: VecDeque<Output>,
     pub events: VecDeque<Event>,
@@ -161,6 +167,8 @@ impl Session {
             cx: Context {
                 config,
                 rng: ChaCha8Rng::from_seed(seed),
+                secret: secret(seed),
+                won: VecDeque::new(),
                 now,
                 outputs: VecDeque::new(),
                 events: VecDeque::new(),
@@ -304,6 +312,7 @@ impl Session {
             Input::SocketClosed { socket, reason } => self.socket_closed(socket, reason),
             Input::Announced { job, result } => self.announced(job, result),
         }
+        self.admit_winners();
         while self.cx.events.len() > MAX_EVENTS {
             self.cx.events.pop_front();
         }
@@ -318,6 +327,7 @@ impl Session {
         if self.next_tick.is_some_and(|due| due <= now) {
             self.tick();
         }
+        self.admit_winners();
     }
 
     /// What the driver must do next; `None` when there is nothing left for now.
@@ -439,6 +449,13 @@ impl Session {
             }
         }
     }
+}
+
+/// A secret of the session: what no peer can tell from its other random choices.
+fn secret(seed: [u8; 32]) -> [u8; 32] {
+    let mut rng = ChaCha8Rng::from_seed(seed);
+    rng.set_stream(1);
+    rng.random()
 }
 
 impl Context {

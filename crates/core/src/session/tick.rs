@@ -108,6 +108,7 @@ impl Session {
     fn expire(&mut self) {
         let now = self.cx.now;
         let mut late: Vec<(ConnectionId, DisconnectReason)> = Vec::new();
+        let mut contests = Vec::new();
         for (key, connection) in self.connections.iter() {
             let limit = match connection.stage {
                 Stage::Dialling => DIAL_TIMEOUT,
@@ -115,6 +116,12 @@ impl Session {
                 Stage::Offered if connection.relay.is_some() => SIGNAL_OFFER_LIFETIME,
                 Stage::Offered => OFFER_TIMEOUT,
                 Stage::Connecting | Stage::Handshaking => HANDSHAKE_TIMEOUT,
+                Stage::Contending => {
+                    if now.since(connection.since) >= super::contest::CONTEST {
+                        contests.push(ConnectionId::from(key));
+                    }
+                    continue;
+                }
                 Stage::Active => {
                     if self.is_stuck(connection) {
                         late.push((key.into(), DisconnectReason::Unread));
@@ -130,6 +137,9 @@ impl Session {
         }
         for (id, reason) in late {
             self.close(id, reason);
+        }
+        for id in contests {
+            self.judge(id);
         }
     }
 

@@ -313,6 +313,11 @@ impl Bench {
         })
     }
 
+    /// The extended handshake that the session has sent a peer last.
+    pub fn handshake(&self, remote: Remote) -> Option<&ExtendedHandshake> {
+        self.links[&remote.connection].handshake.as_ref()
+    }
+
     /// By which id the session takes an extension from a peer.
     pub fn extension(&self, remote: Remote, name: &str) -> Option<u8> {
         let handshake = self.links[&remote.connection].handshake.as_ref()?;

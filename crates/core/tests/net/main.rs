@@ -2,6 +2,7 @@
 //! the test.
 
 mod bench;
+mod contest;
 mod dials;
 mod dont_have;
 mod endgame;

@@ -31,6 +31,9 @@ pub struct ExtendedHandshake {
     pub port: Option<u16>,
     /// Our address, as the sender sees it (`yourip`).
     pub your_ip: Option<IpAddr>,
+    /// A secret that the sender gives to this peer alone (`bk_secret`, 16 bytes, of Brackish): whoever repeats it
+    /// on a second connection is the same sender, which a peer id does not prove.
+    pub secret: Option<[u8; 16]>,
     /// Whether the sender wants nothing more though it is no seed (BEP 21).
     pub upload_only: bool,
 }
@@ -39,6 +42,7 @@ impl ExtendedHandshake {
     /// The payload of the extended message [`HANDSHAKE_ID`].
     pub fn encode(&self) -> Vec<u8> {
         bencode::to_bytes(&HandshakeForm {
+            bk_secret: self.secret.map(|secret| ByteBuf::from(secret.to_vec())),
             m: &self.m,
             metadata_size: self.metadata_size,
             p: self.port,
@@ -69,6 +73,10 @@ impl ExtendedHandshake {
         for entry in bencode::dict_entries(payload).map_err(wrong)? {
             let (key, value) = entry.map_err(wrong)?;
             match key {
+                b"bk_secret" => {
+                    let secret = bencode::byte_string(value).ok();
+                    handshake.secret = secret.and_then(|secret| secret.try_into().ok());
+                }
                 b"m" => handshake.m = extensions(value),
                 b"v" => handshake.client = text(value),
                 b"metadata_size" => handshake.metadata_size = number(value),
@@ -85,6 +93,8 @@ impl ExtendedHandshake {
 
 #[derive(Serialize)]
 struct HandshakeForm<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bk_secret: Option<ByteBuf>,
     m: &'a BTreeMap<String, u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_size: Option<u32>,

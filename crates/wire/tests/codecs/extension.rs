@@ -13,12 +13,13 @@ fn a_handshake_is_canonical_bencode_and_reads_back() {
         reqq: Some(2000),
         port: Some(6881),
         your_ip: Some("10.0.0.1".parse().unwrap()),
+        secret: Some(*b"0123456789abcdef"),
         upload_only: true,
     };
     let bytes = handshake.encode();
     assert_eq!(
         String::from_utf8_lossy(&bytes),
-        "d1:md11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei31235e1:pi6881e4:reqqi2000e11:upload_onlyi1e\
+        "d9:bk_secret16:0123456789abcdef1:md11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei31235e1:pi6881e4:reqqi2000e11:upload_onlyi1e\
          1:v12:Brackish 0.16:yourip4:\n\0\0\u{1}e"
     );
     assert_eq!(ExtendedHandshake::decode(&bytes), Ok(handshake.clone()));
@@ -34,9 +35,10 @@ fn a_handshake_is_canonical_bencode_and_reads_back() {
 
 #[test]
 fn fields_that_make_no_sense_are_taken_as_not_there() {
-    let bytes = b"d1:md1:ai0e1:bi300e1:ci-1e1:dle1:\xffi3e11:ut_metadatai1ee13:metadata_sizei-5e1:pi0e4:reqq1:x\
+    let bytes = b"d9:bk_secret3:abc1:md1:ai0e1:bi300e1:ci-1e1:dle1:\xffi3e11:ut_metadatai1ee13:metadata_sizei-5e1:pi0e4:reqq1:x\
         1:v3:\xffab6:yourip3:abc5:otherd1:xleee";
     let handshake = ExtendedHandshake::decode(bytes).unwrap();
+    assert_eq!(handshake.secret, None);
     assert_eq!(handshake.m, BTreeMap::from([(UT_METADATA.into(), 1)]));
     assert_eq!(
         (handshake.metadata_size, handshake.port, handshake.reqq),

@@ -155,6 +155,7 @@ fn extensions() -> Vec<Input> {
         reqq: Some(250),
         port: Some(6881),
         your_ip: Some("10.0.0.1".parse().unwrap()),
+        secret: Some(*b"0123456789abcdef"),
         upload_only: true,
     };
     let data = UtMetadata::Data {

@@ -13,6 +13,10 @@ const LIARS: usize = 4;
 const TOTAL: u64 = 32 << 20;
 const PIECE: u32 = 1 << 18;
 
+/// How much longer a swarm with liars takes at most, in the mean of four seeds: twelve seeds have a mean
+/// of 1.18, and one seed differs from another by up to 0.1.
+const LATER: f64 = 1.25;
+
 /// By how much the last honest peer may be later than the one in the middle: no piece waits for a
 /// liar that is gone.
 const STRAGGLES: Duration = Duration::from_secs(6);
@@ -60,10 +64,10 @@ fn assert_held_off(kind: Kind, later: f64) {
 
 #[test]
 fn one_tcp_peer_in_ten_that_corrupts_makes_the_others_hardly_later() {
-    assert_held_off(Kind::Tcp, 1.2);
+    assert_held_off(Kind::Tcp, LATER);
 }
 
 #[test]
 fn one_page_in_ten_that_corrupts_makes_the_others_hardly_later() {
-    assert_held_off(Kind::Page, 1.2);
+    assert_held_off(Kind::Page, LATER);
 }

@@ -30,6 +30,15 @@ pub enum Event<'a> {
     PieceFailed {
         piece: u32,
     },
+    FilesChanged {
+        piece: u32,
+        files: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    FileGrew {
+        file: String,
+    },
     Tracker {
         url: &'a str,
         seeds: Option<u32>,

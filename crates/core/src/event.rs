@@ -147,6 +147,28 @@ pub enum Event {
         /// Which torrent.
         torrent: TorrentId,
     },
+    /// A piece that was here is not any more: a file was changed, cut or taken away after it was
+    /// hashed. Peers are told (BEP 54). The piece is fetched again, unless the torrent was added as
+    /// [`Existing::AllVerified`](crate::Existing::AllVerified). Said once for each file.
+    FilesChanged {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// The first piece that was found so.
+        piece: u32,
+        /// The files that the piece has bytes of, by their places in the torrent's list: one of them
+        /// at least changed.
+        files: Vec<usize>,
+        /// What reading them failed with; `None` if the bytes are others.
+        error: Option<StorageError>,
+    },
+    /// A file has more bytes than the torrent says. It is served as it was hashed. Said once for each
+    /// file.
+    FileGrew {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Its place in the torrent's list.
+        file: usize,
+    },
     /// The store failed. The torrent downloads no more; verified pieces are still served.
     StorageFailed {
         /// Of which torrent.

@@ -82,6 +82,17 @@ pub enum Input<'a> {
         /// What went wrong.
         error: StorageError,
     },
+    /// A file of a torrent that is not being written is not as it was when the store last looked:
+    /// its time, length or identity changed. Its pieces are hashed again before they are served.
+    /// From drivers that can tell.
+    FileChanged {
+        /// Of which torrent.
+        torrent: TorrentId,
+        /// Its place in the torrent's list.
+        file: usize,
+        /// It has more bytes than the torrent says.
+        longer: bool,
+    },
     /// A [`Output::Read`](crate::Output::Read) was done.
     BlockRead {
         /// Which.

@@ -126,8 +126,17 @@ pub(crate) struct Content {
     pub next_to_spread: u32,
     /// Who sent each block of the pieces on their way.
     pub senders: Table<u32, Vec<Option<ConnectionId>>>,
-    /// Verified pieces that could not be read, being hashed once more.
+    /// Verified pieces that were hashed out of the store in this session, and whose files were not
+    /// seen to change since. Others are hashed before they are served.
+    pub proven: Bitfield,
+    /// Verified pieces being hashed once more: they are to be served for the first time, or could
+    /// not be read.
     pub doubted: KeySet<u32>,
+    /// Those of them whose files changed meanwhile: they are hashed again.
+    pub doubted_again: KeySet<u32>,
+    /// Files of which it was said that they changed, or grew, by their places in the torrent's list.
+    pub told_changed: KeySet<usize>,
+    pub told_grown: KeySet<usize>,
     pub blame: Blame,
     /// Whole pieces that wait with their hash because a sender is suspected, and since when.
     pub parked: Table<u32, Timestamp>,
@@ -290,7 +299,11 @@ impl Content {
             next_to_spread: 0,
             verified: Bitfield::new(lengths.piece_count()),
             senders: Table::default(),
+            proven: Bitfield::new(lengths.piece_count()),
             doubted: KeySet::default(),
+            doubted_again: KeySet::default(),
+            told_changed: KeySet::default(),
+            told_grown: KeySet::default(),
             blame: Blame::default(),
             parked: Table::default(),
             examinations: Table::default(),

@@ -256,6 +256,8 @@ impl World {
                 self.nodes[index].seen.banned.push(node_of(peer_id));
                 self.check_ban(index, node_of(peer_id));
             }
+            // No file of a simulated node changes.
+            Event::FilesChanged { .. } | Event::FileGrew { .. } => {}
             Event::StorageFailed { error, .. } => {
                 self.nodes[index].seen.storage_failed.get_or_insert(error);
                 self.check_storage_failed(index);

@@ -330,9 +330,12 @@ impl Driver {
             move |told| match told {
                 Told::Input(input) => {
                     let mut session = self.session.borrow_mut();
-                    if let Input::BlockRead {
-                        result: Err(error), ..
-                    } = &input
+                    let failed = match &input {
+                        Input::BlockRead { result, .. } => result.as_ref().err(),
+                        Input::PieceHashed { result, .. } => result.as_ref().err(),
+                        _ => None,
+                    };
+                    if let Some(error) = failed
                         && own_files
                     {
                         // A file of the page's own is not what it was: nothing is fetched into it, and what of the

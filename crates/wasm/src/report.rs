@@ -118,6 +118,7 @@ impl Driver {
                 reason,
                 ..
             } => self.warn(torrent, "web-seed", format!("{url}: {reason}")),
+            Event::FilesChanged { torrent, error, .. } => self.report_lost(torrent, error),
             Event::StorageFailed { torrent, error } => self.report_failure(torrent, error),
             Event::ReaderBegan {
                 torrent,
@@ -133,9 +134,23 @@ impl Driver {
                 after,
             } => self.report_reader(torrent, reader, "resumed", after),
             Event::PieceFailed { .. }
+            | Event::FileGrew { .. }
             | Event::PeerBanned { .. }
             | Event::TrackerAnnounced { .. } => {}
         }
+    }
+
+    /// Tells the page that stored data is lost. Of its own files it is told by the failure of the torrent.
+    fn report_lost(&self, id: TorrentId, error: Option<StorageError>) {
+        let own_files = |torrent: &Torrent| matches!(torrent.place, Place::Files(_));
+        if self.torrents.borrow().get(&id).is_some_and(own_files) {
+            return;
+        }
+        let lost = error.unwrap_or_else(|| StorageError::Failed {
+            place: "stored data".to_owned(),
+            reason: "it is not what was stored, and is fetched again".to_owned(),
+        });
+        self.report_failure(id, lost);
     }
 
     /// Tells the page once that a torrent cannot go on; of stored data that is lost and fetched again, now and then.

@@ -171,6 +171,9 @@ impl<'a> Follower<'a> {
                     Ok(event) => {
                         self.checked |= matches!(event, Event::Checked { .. });
                         self.view.event(&event);
+                        if let Some(info) = self.torrent.info() {
+                            self.view.file_event(&event, &info);
+                        }
                         trackers.event(&event);
                     }
                     // Only figures matter then, and those come by themselves.

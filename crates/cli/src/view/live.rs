@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use brackish_native::{Event as NodeEvent, Notice, TorrentState, TorrentStats, Via};
+use brackish_wire::metainfo::Info;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Mode, coloured, sentence};
@@ -112,6 +113,53 @@ impl LiveView {
                 let what = if *dropped { ", and is not used" } else { "" };
                 let (url, reason) = (printable(url), printable(reason));
                 self.note(&format!("web seed {url}: {reason}{what}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells of files that are not what they were; nothing of other events.
+    pub fn file_event(&self, event: &NodeEvent, info: &Info) {
+        let name = |file: usize| info.files().get(file).map(|file| file.path_text());
+        match event {
+            NodeEvent::FilesChanged {
+                piece,
+                files,
+                error,
+                ..
+            } => {
+                let files: Vec<String> = files.iter().filter_map(|file| name(*file)).collect();
+                if self.mode == Mode::Json {
+                    let reason = error.as_ref().map(ToString::to_string);
+                    return json::emit(&Event::FilesChanged {
+                        piece: *piece,
+                        files,
+                        reason,
+                    });
+                }
+                let what = match (error, files.as_slice()) {
+                    (Some(error), _) => error.to_string(),
+                    (None, [file]) => format!("{file}: it was changed after it was hashed"),
+                    (None, [file, others @ ..]) => format!(
+                        "{file} or one of {} more files was changed after it was hashed",
+                        others.len()
+                    ),
+                    (None, []) => return,
+                };
+                self.note(&format!(
+                    "{}; what is not right is not given to peers any more",
+                    printable(&what)
+                ));
+            }
+            NodeEvent::FileGrew { file, .. } => {
+                let Some(file) = name(*file) else { return };
+                if self.mode == Mode::Json {
+                    return json::emit(&Event::FileGrew { file });
+                }
+                self.note(&format!(
+                    "{}: it grew after it was hashed, and is given as it was",
+                    printable(&file)
+                ));
             }
             _ => {}
         }

@@ -1,12 +1,11 @@
-//! Pieces that are no longer there: `lt_donthave` (BEP 54), heard and said. A piece that the store
-//! cannot read is hashed once more; where that fails too, it is lost, and fetched again.
+//! Pieces that are no longer there: `lt_donthave` (BEP 54), heard and said.
 
 use brackish_wire::extension::DontHave;
-use brackish_wire::{PieceHash, PieceIndex};
+use brackish_wire::{BlockRequest, PieceIndex};
 
-use super::{Job, Session};
+use super::Session;
 use crate::connection::Has;
-use crate::{ConnectionId, Output, StorageError, TorrentId, TorrentState};
+use crate::{ConnectionId, Existing, Priority, TorrentId, TorrentState};
 
 impl Session {
     /// A peer takes back that it has a piece.
@@ -66,51 +65,27 @@ impl Session {
         self.fill_others(torrent_id, id);
     }
 
-    /// A block of a piece could not be read: is the piece still there?
-    pub(super) fn doubt(&mut self, torrent_id: TorrentId, piece: u32) {
-        let Some(content) = self
-            .torrents
-            .get_mut(&torrent_id)
-            .and_then(|t| t.content.as_mut())
-        else {
-            return;
-        };
-        let Some(index) = content.lengths.piece(piece) else {
-            return;
-        };
-        if !content.verified.get(piece) || !content.doubted.insert(piece) {
-            return;
-        }
-        let job = self.cx.add_job(Job::Doubt {
-            torrent: torrent_id,
-            piece: index,
-        });
-        self.cx.outputs.push_back(Output::Hash {
-            job,
-            torrent: torrent_id,
-            piece: index,
-        });
-    }
-
-    /// A piece that was in doubt was hashed.
-    pub(super) fn doubt_over(
-        &mut self,
-        torrent_id: TorrentId,
-        piece: PieceIndex,
-        result: Result<PieceHash, StorageError>,
-    ) {
+    /// A verified piece is not in the store any more: peers are told, and it is fetched again where
+    /// the store is ours to write.
+    pub(super) fn piece_lost(&mut self, torrent_id: TorrentId, piece: PieceIndex) {
         let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
             return;
         };
         let Some(content) = torrent.content.as_mut() else {
             return;
         };
-        content.doubted.remove(&piece.get());
-        if result.is_ok_and(|hash| content.is_right(piece, &hash)) {
-            return;
-        }
         if !content.verified.clear(piece.get()) {
             return;
+        }
+        content.proven.clear(piece.get());
+        if torrent.existing == Existing::AllVerified {
+            // Its files are another's: they are read, and nothing is written to them.
+            let start = content.lengths.piece_offset(piece);
+            let range = start..start + u64::from(content.lengths.piece_size(piece));
+            // With so many choices that there is room for none more it is fetched, and not stored.
+            let _ = content.selection.set(range, Priority::Skip);
+            let reading = content.readers.reading();
+            content.selection.settle(&content.info, &reading);
         }
         let wanted = content.lost(piece, &mut self.cx.rng);
         if wanted && torrent.state == TorrentState::Seeding {
@@ -133,8 +108,17 @@ impl Session {
             if wanted && peer.has_piece(piece.get()) {
                 peer.wanted += 1;
             }
+            let of_piece = |request: &&BlockRequest| request.piece == piece.get();
+            let asked: Vec<_> = peer.incoming.iter().filter(of_piece).copied().collect();
             peer.incoming.retain(|request| request.piece != piece.get());
-            if let Some(extension) = peer.dont_have {
+            for request in asked {
+                self.reject(id, request);
+            }
+            let extension = self
+                .connections
+                .get_mut(id.into())
+                .and_then(|c| c.peer.as_mut()?.dont_have);
+            if let Some(extension) = extension {
                 self.say_extended(id, extension, &payload);
             }
             self.show_interest(id);

@@ -181,6 +181,13 @@ impl Session {
                 continue;
             }
             let bytes = self.serve_one(id);
+            if bytes == 0 {
+                // What it asks for is hashed first: it stands again after that.
+                if let Some(connection) = self.connections.get_mut(id.into()) {
+                    connection.waits_to_serve = false;
+                }
+                continue;
+            }
             self.cx.gate.up.take(bytes);
             if let Some(torrent) = self.torrents.get_mut(&torrent_id) {
                 torrent.up_limit.take(bytes);

@@ -22,6 +22,7 @@ mod messages;
 mod pex;
 mod places;
 mod private;
+mod proof;
 mod readers;
 mod relay;
 mod relief;
@@ -301,6 +302,11 @@ impl Session {
             Input::Closed { connection, reason } => self.closed(connection, reason),
             Input::LocalDescription { connection, sdp } => self.described(connection, sdp),
             Input::StorageOpened { torrent, result } => self.storage_opened(torrent, result),
+            Input::FileChanged {
+                torrent,
+                file,
+                longer,
+            } => self.file_changed(torrent, file, longer),
             Input::StorageFailed { torrent, error } => self.fail_torrent(torrent, error),
             Input::BlockRead { job, result } => self.block_read(job, result),
             Input::BlockWritten { job, result } => self.block_written(job, result),

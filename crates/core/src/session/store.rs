@@ -176,7 +176,10 @@ impl Session {
         content.checked += 1;
         // A piece that cannot be read is one that is not there.
         match result.map(|hash| content.verifier.judge(piece, &hash)) {
-            Ok(Verdict::Good) => self.piece_verified(id, piece),
+            Ok(Verdict::Good) => {
+                content.proven.set(piece.get());
+                self.piece_verified(id, piece);
+            }
             Ok(Verdict::Inconsistent) => return self.inconsistent(id, piece),
             Ok(Verdict::Bad) | Err(_) => {}
         }
@@ -199,6 +202,7 @@ impl Session {
         let senders = content.senders.remove(&piece.get()).unwrap_or_default();
         match content.verifier.judge(piece, hash) {
             Verdict::Good => {
+                content.proven.set(piece.get());
                 content.trees.keep_blocks(piece, hash.blocks.clone());
                 if content.blame.is_open(piece) {
                     self.examine(id, piece, None, &hash.blocks);

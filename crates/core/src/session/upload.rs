@@ -8,7 +8,7 @@ use super::{Job, Session, fast};
 use crate::choker::Candidate;
 use crate::connection::{MAX_INCOMING, Peer};
 use crate::outbox::RUN_COST;
-use crate::{ConnectionId, Event, JobId, Output, StorageError, TorrentId, Via};
+use crate::{ConnectionId, JobId, Output, StorageError, TorrentId, Via};
 
 /// The longest block served (BEP 3 has 16 KiB in use everywhere; peers have asked for up to this).
 const MAX_REQUEST: u32 = 128 * 1024;
@@ -57,9 +57,14 @@ impl Session {
         }
         peer.incoming.push_back(request);
         peer.asked_us = self.cx.now;
+        let proven = content.proven.get(request.piece);
         if fast {
             peer.taken_fast += u64::from(request.length);
             self.gave_fast(torrent_id, request.length);
+        }
+        if !proven {
+            // So that it is done when the request's turn comes.
+            self.prove(torrent_id, request.piece);
         }
         self.followed(id, request.piece);
     }
@@ -89,10 +94,17 @@ impl Session {
         let Some(peer) = connection.peer.as_mut() else {
             return 0;
         };
-        let next = peer.incoming.pop_front();
+        let proven = |request: &BlockRequest| content.proven.get(request.piece);
+        let next = peer.incoming.iter().position(proven);
+        let next = next.and_then(|at| peer.incoming.remove(at));
         let Some((request, piece)) =
             next.and_then(|request| Some((request, content.lengths.piece(request.piece)?)))
         else {
+            let mut pieces: Vec<u32> = peer.incoming.iter().map(|request| request.piece).collect();
+            pieces.dedup();
+            for piece in pieces {
+                self.prove(torrent, piece);
+            }
             return 0;
         };
         let length = request.length as usize;
@@ -152,37 +164,15 @@ impl Session {
                 }
                 self.cx.transmit_block(id, connection, &request, data);
             }
-            Ok(data) => {
-                let place = format!("piece {}", request.piece);
-                let reason = format!(
-                    "{} bytes were read where {} were asked for",
-                    data.len(),
-                    request.length
-                );
-                self.read_failed(
-                    id,
-                    torrent_id,
-                    request,
-                    StorageError::Failed { place, reason },
-                );
-            }
-            Err(error) => self.read_failed(id, torrent_id, request, error),
+            // Too few bytes are no block either.
+            Ok(_) | Err(_) => self.read_failed(id, torrent_id, request),
         }
         self.serve(id);
     }
 
-    fn read_failed(
-        &mut self,
-        id: ConnectionId,
-        torrent: TorrentId,
-        request: BlockRequest,
-        error: StorageError,
-    ) {
+    fn read_failed(&mut self, id: ConnectionId, torrent: TorrentId, request: BlockRequest) {
         self.reject(id, request);
         self.doubt(torrent, request.piece);
-        self.cx
-            .events
-            .push_back(Event::StorageFailed { torrent, error });
     }
 
     pub(super) fn heard_interest(&mut self, id: ConnectionId, interested: bool) {

@@ -12,7 +12,7 @@ use brackish_core::{
 use brackish_wire::extension::{ExtendedHandshake, HANDSHAKE_ID};
 use brackish_wire::message::{HANDSHAKE_LENGTH, Handshake, Message, Reserved};
 use brackish_wire::metainfo::{Info, InfoBuilder, PieceLayers};
-use brackish_wire::{BLOCK_LENGTH, BlockRequest, PeerId, PieceHash};
+use brackish_wire::{BLOCK_LENGTH, Bitfield, BlockRequest, PeerId, PieceHash};
 use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
 
@@ -26,7 +26,10 @@ pub const OURS: PeerId = PeerId(*b"-BK0001-mmmmmmmmmmmm");
 pub struct Setup {
     pub seed: u8,
     pub pieces: u32,
+    /// The caller has all of it, in files of its own.
     pub has_all: bool,
+    /// The session's store has all of it.
+    pub stored: bool,
     pub super_seed: bool,
     pub private: bool,
     pub magnet: bool,
@@ -44,6 +47,7 @@ impl Default for Setup {
             seed: 7,
             pieces: 100,
             has_all: false,
+            stored: false,
             super_seed: false,
             private: false,
             magnet: false,
@@ -67,6 +71,14 @@ pub struct Bench {
     pub outputs: Vec<Output>,
     /// Pieces of which every read fails.
     pub unreadable: Vec<u32>,
+    /// Pieces of which every read gives other bytes.
+    pub changed: Vec<u32>,
+    /// Pieces that were hashed, in order.
+    pub hashed: Vec<u32>,
+    /// Hashes wait until they are released.
+    pub hold_hashes: bool,
+    held_hashes: Vec<Input<'static>>,
+    presence: Presence,
     links: BTreeMap<ConnectionId, Link>,
     /// Connections whose transport takes nothing.
     pub unread: BTreeSet<ConnectionId>,
@@ -102,6 +114,14 @@ pub fn peer_id(number: u8) -> PeerId {
 /// The address of the test's peer of this number.
 pub fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([198, 51, number, 1], 40_000))
+}
+
+fn full(pieces: u32) -> Bitfield {
+    let mut all = Bitfield::new(pieces);
+    for piece in 0..pieces {
+        all.set(piece);
+    }
+    all
 }
 
 impl Bench {
@@ -151,6 +171,14 @@ impl Bench {
             events: Vec::new(),
             outputs: Vec::new(),
             unreadable: Vec::new(),
+            changed: Vec::new(),
+            hashed: Vec::new(),
+            hold_hashes: false,
+            held_hashes: Vec::new(),
+            presence: match setup.stored {
+                true => Presence::Maybe(full(setup.pieces)),
+                false => Presence::Nothing,
+            },
             links: BTreeMap::new(),
             unread: BTreeSet::new(),
         };
@@ -375,7 +403,7 @@ impl Bench {
                 }
                 Output::OpenStorage { torrent, .. } => Some(Input::StorageOpened {
                     torrent,
-                    result: Ok(Presence::Nothing),
+                    result: Ok(self.presence.clone()),
                 }),
                 Output::Read {
                     job,
@@ -397,7 +425,14 @@ impl Bench {
                         sha1: Some(Sha1::digest(&data).into()),
                         blocks: Vec::new(),
                     });
-                    Some(Input::PieceHashed { job, result })
+                    self.hashed.push(piece.get());
+                    let hashed = Input::PieceHashed { job, result };
+                    if self.hold_hashes {
+                        self.held_hashes.push(hashed);
+                        None
+                    } else {
+                        Some(hashed)
+                    }
                 }
                 other => {
                     self.outputs.push(other);
@@ -413,6 +448,25 @@ impl Bench {
         }
     }
 
+    /// Gives the session the hashes that were held.
+    pub fn release_hashes(&mut self) {
+        for hashed in std::mem::take(&mut self.held_hashes) {
+            self.session.handle_input(hashed, self.now);
+        }
+        self.drive();
+    }
+
+    /// The driver says that the one file changed.
+    pub fn file_changed(&mut self, longer: bool) {
+        let changed = Input::FileChanged {
+            torrent: self.torrent,
+            file: 0,
+            longer,
+        };
+        self.session.handle_input(changed, self.now);
+        self.drive();
+    }
+
     fn read(
         &self,
         piece: u32,
@@ -424,6 +478,9 @@ impl Bench {
                 place: "it".to_owned(),
                 reason: "a bad sector".to_owned(),
             });
+        }
+        if self.changed.contains(&piece) {
+            return Ok(Bytes::from(vec![0xee; length as usize]));
         }
         let request = BlockRequest {
             piece,

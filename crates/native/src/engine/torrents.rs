@@ -235,6 +235,8 @@ pub(super) fn torrent_of(event: &Event) -> TorrentId {
         | Event::WebSeedFailed { torrent, .. }
         | Event::Stalled { torrent, .. }
         | Event::Resumed { torrent }
+        | Event::FilesChanged { torrent, .. }
+        | Event::FileGrew { torrent, .. }
         | Event::StorageFailed { torrent, .. } => *torrent,
     }
 }

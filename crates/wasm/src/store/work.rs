@@ -212,7 +212,6 @@ impl Work {
 
     /// Hashes a piece of the page's own files before it is served for the first time.
     async fn check_own(&mut self, piece: PieceIndex) -> Result<(), StorageError> {
-        let size = self.info.layout().piece_size(piece);
         let mut hasher = self.hashers.hasher(piece);
         while !hasher.is_done() {
             let start = hasher.taken() / CHUNK * CHUNK;
@@ -220,7 +219,13 @@ impl Work {
             hasher.update(&chunk);
             self.breathe().await;
         }
-        let right = self.verifier.judge(piece, &hasher.finish()) == Verdict::Good;
+        self.checked_own(piece, &hasher.finish())
+    }
+
+    /// A piece of the page's own files was hashed.
+    fn checked_own(&mut self, piece: PieceIndex, hash: &PieceHash) -> Result<(), StorageError> {
+        let right = self.verifier.judge(piece, hash) == Verdict::Good;
+        let size = self.info.layout().piece_size(piece);
         let Medium::Files(files) = &mut self.medium else {
             return Ok(());
         };
@@ -312,6 +317,7 @@ impl Work {
         self.write_runs(piece, runs).await?;
         self.hash_rest(piece, &mut hasher).await?;
         let hash = hasher.finish();
+        self.checked_own(piece, &hash)?;
         let changed = match self.verifier.judge(piece, &hash) {
             Verdict::Good => self.have.set(piece.get()),
             Verdict::Bad | Verdict::Inconsistent => self.have.clear(piece.get()),

@@ -30,7 +30,7 @@ fn bounded(connections: u64) -> usize {
 
 /// Raises the limit as far as the system lets it, and says what it is now.
 #[cfg(unix)]
-fn raise() -> u64 {
+pub fn raise() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     for most in [WANTED, COMMON] {
@@ -49,6 +49,6 @@ fn raise() -> u64 {
 
 /// Windows has no such limit on sockets.
 #[cfg(not(unix))]
-fn raise() -> u64 {
+pub fn raise() -> u64 {
     WANTED
 }

@@ -66,6 +66,8 @@ fn tell(usage: &clap::Error) -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
+    // Every command opens files; what the limit is by then does not matter here.
+    let _ = descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

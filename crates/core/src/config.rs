@@ -136,6 +136,9 @@ pub enum Existing {
     Check,
     /// Every piece was verified by the caller just now, as by one who has made the torrent.
     AllVerified,
+    /// Serve whatever the store holds as if it were right, and hash none of it: for tests and
+    /// benchmarks that play a liar.
+    Unproven,
 }
 
 /// Why a torrent was not added.

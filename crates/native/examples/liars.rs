@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use brackish_native::{Event, Limits, Node, NodeConfig, StorageMap, Torrent};
 use brackish_wire::PeerId;
 use brackish_wire::metainfo::Metainfo;
-use common::{bytes, download, seed, torrent_of, tracker, write};
+use common::{bytes, download, lie, seed, torrent_of, tracker, write};
 use tokio::time::timeout;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -125,7 +125,7 @@ async fn crowd(over: Over, liars: usize) -> Result<Outcome> {
         // The liars come among the first.
         if number == 0 {
             for liar in lying {
-                seed(liar, &scene.metainfo, scene.wrong.clone()).await;
+                lie(liar, &scene.metainfo, scene.wrong.clone()).await;
             }
         }
     }

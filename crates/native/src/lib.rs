@@ -20,6 +20,7 @@
 
 mod config;
 pub mod create;
+mod descriptors;
 mod engine;
 mod hashing;
 mod mse;

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use brackish_native::{Event, Existing, Node, Place, Source, StorageMap, Torrent};
+use brackish_native::{Event, StorageMap, Torrent};
 use brackish_wire::PeerId;
 use brackish_wire::metainfo::Metainfo;
 use common::*;
@@ -40,15 +40,6 @@ async fn scene(trackers: &[String]) -> Scene {
     }
 }
 
-/// Seeds the wrong copy as if it had been checked.
-async fn lie(node: &Node, scene: &Scene) {
-    let mut add = brackish_native::Add::new(Source::Metainfo(scene.metainfo.clone()), "");
-    add.place = Place::Map(scene.bad.clone());
-    add.existing = Existing::AllVerified;
-    let torrent = node.add(add).await.unwrap();
-    within(torrent.wait_finished()).await.unwrap();
-}
-
 /// Waits for the end of a download; gives who was banned, and how many pieces were bad until then.
 /// Those that were under way at that moment may be bad too: on this machine they are many.
 async fn outcome(torrent: &Torrent) -> (Vec<PeerId>, usize) {
@@ -80,7 +71,7 @@ async fn a_liar_among_tcp_peers_is_banned_and_the_file_comes_right() {
     let (one, other, liar) = (tcp_node().await, tcp_node().await, tcp_node().await);
     seed(&one, &scene.metainfo, scene.map.clone()).await;
     seed(&other, &scene.metainfo, scene.map.clone()).await;
-    lie(&liar, &scene).await;
+    lie(&liar, &scene.metainfo, scene.bad.clone()).await;
     let leech = tcp_node().await;
     let target = scene.place.path().join("leech");
     let torrent = download(&leech, &scene.metainfo, &target, vec![address(&liar)]).await;
@@ -98,7 +89,7 @@ async fn a_liar_among_web_peers_is_banned_and_the_file_comes_right() {
     let (meeting, _stop) = tracker().await;
     let scene = scene(&[format!("ws://{meeting}/announce")]).await;
     let (one, liar) = (webrtc_node().await, webrtc_node().await);
-    lie(&liar, &scene).await;
+    lie(&liar, &scene.metainfo, scene.bad.clone()).await;
     let leech = webrtc_node().await;
     let target = scene.place.path().join("leech");
     let torrent = download(&leech, &scene.metainfo, &target, Vec::new()).await;

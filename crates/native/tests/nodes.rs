@@ -368,12 +368,8 @@ async fn a_bad_seed_is_banned_and_a_good_one_completes_the_file() {
         .for_each(|byte| *byte ^= 0xff);
     write(&bad, &damaged);
     let (honest, liar, leech) = (tcp_node().await, tcp_node().await, tcp_node().await);
-    seed(
-        &liar,
-        &metainfo,
-        brackish_native::StorageMap::new(vec![bad]),
-    )
-    .await;
+    let bad = brackish_native::StorageMap::new(vec![bad]);
+    lie(&liar, &metainfo, bad).await;
     let target = place.path().join("leech");
     let torrent = download(&leech, &metainfo, &target, vec![address(&liar)]).await;
     let mut events = torrent.events();

@@ -78,7 +78,7 @@ impl Session {
             return;
         }
         content.proven.clear(piece.get());
-        if torrent.existing == Existing::AllVerified {
+        if torrent.existing != Existing::Check {
             // Its files are another's: they are read, and nothing is written to them.
             let start = content.lengths.piece_offset(piece);
             let range = start..start + u64::from(content.lengths.piece_size(piece));

@@ -31,8 +31,11 @@ impl Session {
         };
         match (result, torrent.existing) {
             (Err(error), _) => return self.fail_torrent(id, error),
-            (Ok(_), Existing::AllVerified) => {
+            (Ok(_), Existing::AllVerified | Existing::Unproven) => {
                 for piece in content.lengths.pieces() {
+                    if torrent.existing == Existing::Unproven {
+                        content.proven.set(piece.get());
+                    }
                     content.verified.set(piece.get());
                     content.picker.verified(piece);
                 }
@@ -78,7 +81,7 @@ impl Session {
         let verified = content.verified.count_ones();
         let complete = content.verified.is_full();
         let finished = content.is_finished();
-        let all_given = torrent.existing == Existing::AllVerified;
+        let all_given = torrent.existing != Existing::Check;
         torrent.was_incomplete = !complete;
         torrent.state = if finished {
             TorrentState::Seeding

@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
+use super::admission::Admission;
 use super::greeting::EncryptedPeers;
 use super::jobs::Jobs;
 use super::store::Next;
@@ -24,6 +25,7 @@ use super::torrents::{Torrents, torrent_of};
 use super::web_seeds::Fetch;
 use super::webrtc::RtcLink;
 use crate::config::Allocation;
+use crate::descriptors::Descriptors;
 use crate::rtc::Stack;
 use crate::storage::ownership::{Notice, StoreError};
 use crate::storage::{Done, HandleCache, Pool};
@@ -54,6 +56,8 @@ pub(super) struct Driver {
     pub(super) stack: Option<Rc<dyn Stack>>,
     /// The addresses that peers are dialled from; all if there is none in it.
     pub(super) bind: Rc<[IpAddr]>,
+    pub(super) descriptors: Descriptors,
+    pub(super) admission: Admission,
     pub(super) encrypted_peers: EncryptedPeers,
     /// Announces, tracker sockets and WebRTC closes under way: what a shutdown waits for.
     pub(super) farewells: usize,
@@ -77,16 +81,30 @@ pub(super) enum Link {
     Rtc(Rc<RtcLink>),
 }
 
+/// How peers are reached.
+pub(super) struct Ways {
+    /// What makes WebRTC connections, if any are made.
+    pub(super) stack: Option<Rc<dyn Stack>>,
+    /// The addresses that peers are dialled from; all if there is none in it.
+    pub(super) bind: Vec<IpAddr>,
+    /// How many sockets there may be.
+    pub(super) descriptors: Descriptors,
+}
+
 impl Driver {
     pub(super) fn new(
         session: Session,
         origin: Instant,
         pool: Arc<Pool>,
         allocation: Allocation,
-        stack: Option<Rc<dyn Stack>>,
-        bind: Vec<IpAddr>,
+        ways: Ways,
         me: &Weak<RefCell<Driver>>,
     ) -> Self {
+        let Ways {
+            stack,
+            bind,
+            descriptors,
+        } = ways;
         Self {
             session,
             torrents: Torrents::default(),
@@ -95,13 +113,15 @@ impl Driver {
             sockets: HashMap::new(),
             jobs: Jobs::new(pool.worker_count()),
             pool,
-            handles: Arc::default(),
+            handles: Arc::new(HandleCache::new(descriptors.files)),
             allocation,
             announcer: Rc::new(Announcer::new()),
             web_seeds: Rc::default(),
             fetches: HashMap::new(),
             stack,
             bind: bind.into(),
+            admission: Admission::new(descriptors.tcp),
+            descriptors,
             encrypted_peers: EncryptedPeers::default(),
             farewells: 0,
             wake: Rc::new(Notify::new()),

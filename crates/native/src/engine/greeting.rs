@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::driver::{Driver, Link, Shared};
 use super::listen;
 use super::tcp::{ROOM, TcpLink, serve};
+use crate::descriptors;
 use crate::mse::{self, Agreed, MseError};
 use crate::trackers::in_words;
 
@@ -52,13 +53,26 @@ pub(super) async fn accept(driver: Shared, listener: TcpListener) {
                 if stream.set_nodelay(true).is_err() {
                     continue;
                 }
+                let address = unmapped(address);
+                let Some(admitted) = driver.borrow().admission.admit(address.ip()) else {
+                    continue;
+                };
                 let link = Rc::new(TcpLink::new());
-                let accepted = driver.borrow_mut().accept(link.clone(), unmapped(address));
+                let accepted = driver.borrow_mut().accept(link.clone(), address);
                 if let Some(connection) = accepted {
-                    tokio::task::spawn_local(welcome(driver.clone(), connection, link, stream));
+                    let welcome = welcome(driver.clone(), connection, link, stream);
+                    tokio::task::spawn_local(async move {
+                        welcome.await;
+                        drop(admitted);
+                    });
                 }
             }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            Err(error) => {
+                if descriptors::are_short(&error) {
+                    driver.borrow().handles.make_room();
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! socket straight into the session and does what the session says at once; only file work,
 //! hashing and WebRTC's cryptography happen elsewhere, and come back in batches.
 
+mod admission;
 mod driver;
 mod greeting;
 mod jobs;

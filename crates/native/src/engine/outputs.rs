@@ -161,6 +161,17 @@ impl Driver {
         let (Some(driver), Some(stack)) = (self.me.upgrade(), self.stack.clone()) else {
             return;
         };
+        let is_webrtc = |link: &&Link| matches!(link, Link::Rtc(_));
+        let there = self.connections.values().filter(is_webrtc).count();
+        if (there + 1) * stack.sockets() > self.descriptors.webrtc {
+            self.connections
+                .insert(connection, Link::Rtc(Rc::default()));
+            spawn_local(async move {
+                let why = "WebRTC: as many sockets are open as the system lets there be";
+                driver.borrow_mut().ended(connection, why.to_owned());
+            });
+            return;
+        }
         let link = Rc::new(RtcLink::default());
         self.connections.insert(connection, Link::Rtc(link.clone()));
         spawn_local(webrtc::run(driver, connection, link, stack, offer));

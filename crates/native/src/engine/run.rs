@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use super::driver::{Driver, Shared, timestamp};
+use super::driver::{Driver, Shared, Ways, timestamp};
 use super::{Choice, Command, Started, greeting, listen};
 use crate::config::NodeConfig;
+use crate::descriptors::Descriptors;
 use crate::node::NodeError;
 use crate::rtc::ice::IceServers;
 use crate::rtc::{self, Stack};
@@ -34,11 +35,6 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Readiness is asked of the system after this many turns of tasks, so that no socket waits long
 /// behind busy ones. Tokio's own 61 suits turns that are shorter than a read of 256 KiB.
 const EVENT_INTERVAL: u32 = 16;
-
-/// Descriptors that the process is allowed, where the system lets it; the second is what every macOS does
-/// (`OPEN_MAX`), some of which refuse more although they name no maximum.
-#[cfg(unix)]
-const DESCRIPTORS: [u64; 2] = [16384, 10240];
 
 /// What the thread starts from.
 pub(super) struct Setup {
@@ -78,29 +74,8 @@ pub(super) fn thread(
     });
 }
 
-/// Raises the number of descriptors that the process may have open: the usual 1024 are fewer than
-/// the sockets of 400 WebRTC connections. A system that refuses only serves fewer peers.
-fn raise_descriptor_limit() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = getrlimit(Resource::Nofile);
-        for most in DESCRIPTORS {
-            let wanted = limit.maximum.map_or(most, |maximum| maximum.min(most));
-            let raised = Rlimit {
-                current: Some(wanted),
-                maximum: limit.maximum,
-            };
-            let enough = limit.current.is_none_or(|current| current >= wanted);
-            if enough || setrlimit(Resource::Nofile, raised).is_ok() {
-                break;
-            }
-        }
-    }
-}
-
 fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
-    raise_descriptor_limit();
+    let descriptors = Descriptors::raised();
     let Setup {
         config,
         ice_servers,
@@ -122,7 +97,9 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
     session_config.tcp = config.tcp;
     session_config.webrtc = config.webrtc;
     session_config.connections_per_torrent = config.connections_per_torrent;
-    session_config.connections = config.connections;
+    // A WebRTC connection takes at least one socket.
+    let most = descriptors.tcp + descriptors.webrtc;
+    session_config.connections = config.connections.min(most);
     let origin = Instant::now();
     let mut session = Session::new(session_config, seed, timestamp(origin));
     session.set_limits(config.limits, timestamp(origin));
@@ -132,8 +109,11 @@ fn prepare(setup: Setup) -> Result<(Shared, Started), NodeError> {
             origin,
             pool,
             config.allocation,
-            stack,
-            config.bind,
+            Ways {
+                stack,
+                bind: config.bind,
+                descriptors,
+            },
             me,
         ))
     });

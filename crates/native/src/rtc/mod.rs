@@ -29,6 +29,8 @@ pub(crate) type Made = (Rc<dyn Channel>, String);
 pub(crate) trait Stack {
     /// A connection with its SDP, all candidates in it: an answer to `offer`, or an offer.
     fn make<'a>(&'a self, offer: Option<&'a str>) -> LocalBoxFuture<'a, Result<Made, RtcError>>;
+    /// The most sockets that a connection takes.
+    fn sockets(&self) -> usize;
 }
 
 /// A connection with its one data channel, ordered and reliable.

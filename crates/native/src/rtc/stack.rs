@@ -203,6 +203,11 @@ impl Stack for WebRtcStack {
         }
         .boxed_local()
     }
+
+    fn sockets(&self) -> usize {
+        // One more looks up names in the local network.
+        addresses::local(&self.bind).len() + 1
+    }
 }
 
 impl PeerChannel {

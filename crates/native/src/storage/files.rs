@@ -282,7 +282,7 @@ impl Files {
                 reason: "there is no such file".into(),
             });
         };
-        let opened = self.open_anew(slot, home, write);
+        let opened = self.handles.opening(|| self.open_anew(slot, home, write));
         let file = Arc::new(opened.map_err(|error| failure(slot.at(home), &error))?);
         self.keep_handle(index, write, file.clone());
         Ok(file)

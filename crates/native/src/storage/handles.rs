@@ -2,15 +2,24 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-/// Most files kept open. The usual limit of a process is 1024 descriptors, and peers need most.
-const MAX_OPEN: usize = 256;
+use crate::descriptors::{self, Descriptors};
+
+/// How often a file is opened anew after others were closed for it, and the wait before each: other
+/// threads may have taken what was freed.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The open files of all stores.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HandleCache {
+    /// Most files kept open.
+    most: usize,
     next_store: AtomicU32,
     open: Mutex<Open>,
 }
@@ -31,7 +40,49 @@ struct Handle {
     used: u64,
 }
 
+impl Default for HandleCache {
+    /// As many as the process may have, its limit raised.
+    fn default() -> Self {
+        Self::new(Descriptors::raised().files)
+    }
+}
+
 impl HandleCache {
+    /// Keeps as many files open as `most`, over all stores.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            next_store: AtomicU32::default(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Closes the half of the files that was used longest ago, once the jobs that use them are done.
+    pub(crate) fn make_room(&self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used: Vec<u64> = open.files.values().map(|handle| handle.used).collect();
+        used.sort_unstable();
+        if let Some(middle) = used.get(used.len() / 2).copied() {
+            open.files.retain(|_, handle| handle.used > middle);
+        }
+    }
+
+    /// Opens something; where the process has too many files and sockets open, files that are not in
+    /// use are closed for it.
+    pub(crate) fn opening<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        let mut attempt = 0;
+        loop {
+            match open() {
+                Err(error) if descriptors::are_short(&error) && attempt < ATTEMPTS => {
+                    attempt += 1;
+                    self.make_room();
+                    thread::sleep(PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
     /// A number for a store, by which its files are told from those of others.
     pub(crate) fn new_store(&self) -> u32 {
         self.next_store.fetch_add(1, Ordering::Relaxed)
@@ -55,7 +106,7 @@ impl HandleCache {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.clock += 1;
         let used = open.clock;
-        if open.files.len() >= MAX_OPEN
+        if open.files.len() >= self.most
             && let Some(oldest) = open
                 .files
                 .iter()

@@ -79,9 +79,18 @@ pub fn address(node: &Node) -> SocketAddr {
 
 /// Seeds files where they are.
 pub async fn seed(node: &Node, metainfo: &Metainfo, map: StorageMap) -> Torrent {
+    seed_as(node, metainfo, map, Existing::AllVerified).await
+}
+
+/// Seeds files where they are, whatever is in them.
+pub async fn lie(node: &Node, metainfo: &Metainfo, map: StorageMap) -> Torrent {
+    seed_as(node, metainfo, map, Existing::Unproven).await
+}
+
+async fn seed_as(node: &Node, metainfo: &Metainfo, map: StorageMap, existing: Existing) -> Torrent {
     let mut add = Add::new(Source::Metainfo(metainfo.clone()), "");
     add.place = Place::Map(map);
-    add.existing = Existing::AllVerified;
+    add.existing = existing;
     let torrent = node.add(add).await.unwrap();
     within(torrent.wait_finished()).await.unwrap();
     torrent

@@ -33,14 +33,15 @@ pub fn rustflags() -> String {
 pub fn check(built: &Path) -> Result<()> {
     let content = std::fs::read(built).with_context(|| paths::shown(built))?;
     for (folder, _) in folders() {
-        let name = folder.to_string_lossy().into_owned();
-        // A checkout at `/` or `/src` would be found by chance.
-        if name.len() > 4
-            && content
-                .windows(name.len())
-                .any(|part| part == name.as_bytes())
-        {
-            bail!("{} has the path {name} in it", paths::shown(built));
+        // With what is below it, since a short name alone may be there by chance.
+        for below in ["crates", "registry", "release"] {
+            let path = folder.join(below).join("").to_string_lossy().into_owned();
+            if content
+                .windows(path.len())
+                .any(|part| part == path.as_bytes())
+            {
+                bail!("{} has the path {path} in it", paths::shown(built));
+            }
         }
     }
     Ok(())
@@ -70,7 +71,7 @@ mod tests {
         let built = folder.join("binary");
         std::fs::write(&built, b"\0cargo/registry/src/lib.rs\0").unwrap();
         assert!(check(&built).is_ok());
-        let named = format!("\0{}/src/lib.rs\0", paths::root().display());
+        let named = format!("\0{}/crates/wire/src/lib.rs\0", paths::root().display());
         std::fs::write(&built, named).unwrap();
         assert!(check(&built).is_err());
         std::fs::remove_dir_all(&folder).unwrap();

@@ -42,6 +42,10 @@ const MAX_DOUBLINGS: u32 = 7;
 /// The longest wait that a server may ask for (`Retry-After`).
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// Bad pieces after which a web seed is not asked any more: a mirror with a few files that changed is
+/// still worth having, one that lies costs this many pieces.
+pub(crate) const MAX_BAD_PIECES: u32 = 8;
+
 /// A slot that no connection has: the names of web seeds are told from those of connections by it.
 const SLOT: u32 = (1 << 20) - 1;
 
@@ -79,6 +83,11 @@ pub(crate) struct WebSeed {
     pub fault: Option<String>,
     /// It is not asked any more.
     pub dropped: bool,
+    /// Pieces that were bad.
+    pub bad_pieces: u32,
+    /// Files of bad pieces of which it is not known whether they are those that are bad: at most
+    /// those of `MAX_BAD_PIECES` pieces.
+    doubted: Vec<usize>,
 }
 
 impl WebSeed {
@@ -94,6 +103,8 @@ impl WebSeed {
             rests_until: Timestamp::ZERO,
             fault: None,
             dropped: false,
+            bad_pieces: 0,
+            doubted: Vec::new(),
         }
     }
 
@@ -122,6 +133,34 @@ impl WebSeed {
         self.failures += 1;
         let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         self.rests_until = now + wait.max(asked);
+    }
+
+    /// A piece of it was bad. Where that lies in one file, or in a file of which another piece was bad,
+    /// the server has another file than the torrent's, and is asked for no piece of it; gives the
+    /// file. Else it is not known which of the piece's files is another, and it is not asked for the piece.
+    pub fn sent_bad(&mut self, piece: PieceIndex, info: &Info, lengths: Lengths) -> Option<usize> {
+        let begin = lengths.piece_offset(piece);
+        let end = begin + u64::from(lengths.piece_size(piece));
+        let files = info.files().iter().enumerate();
+        let touched: Vec<usize> = files
+            .filter(|(_, file)| file.kind != FileKind::Padding && file.length > 0)
+            .filter(|(_, file)| file.offset < end && file.offset + file.length > begin)
+            .map(|(index, _)| index)
+            .collect();
+        self.has.clear(piece.get());
+        self.bad_pieces += 1;
+        let changed = match touched[..] {
+            [one] => Some(one),
+            _ => touched
+                .iter()
+                .copied()
+                .find(|file| self.doubted.contains(file)),
+        };
+        match changed {
+            Some(file) => self.lacks(file, info, lengths),
+            None => self.doubted.extend(touched),
+        }
+        changed
     }
 
     /// It does not have this file, or has another: the pieces of it are asked elsewhere.

@@ -507,3 +507,29 @@ fn a_download_whose_only_web_seed_is_gone_says_so() {
     let resumed = |event: &Event| matches!(event, Event::Resumed { .. });
     assert!(bench.events.iter().any(resumed));
 }
+
+#[test]
+fn a_web_seed_with_one_changed_file_loses_that_file_only() {
+    let piece = u64::from(PIECE);
+    // The small file shares a piece with the end of the first.
+    let files = [("a", 3 * piece + 5000), ("small", 700), ("b", 4 * piece)];
+    let content = Torrent::folder(&files, PIECE);
+    let bytes = content.bytes.clone();
+    let mut bench = Bench::new(content, &["http://seed.example/"]);
+    let part = |from: u64, length: u64| bytes[from as usize..(from + length) as usize].to_vec();
+    let (a, small) = (files[0].1, files[1].1);
+    for _ in 0..100 {
+        serve(&mut bench, 1 << 20, |url| match url {
+            url if url.ends_with("/a") => part(0, a),
+            url if url.ends_with("/small") => vec![0; small as usize],
+            _ => part(a + small, files[2].1),
+        });
+        bench.pass(Duration::from_millis(200));
+    }
+    let verified = bench.session.verified(bench.torrent).unwrap();
+    let missing: Vec<u32> = (0..8).filter(|piece| !verified.get(*piece)).collect();
+    assert_eq!(missing, [3], "all but the piece with the changed file");
+    assert!(bench.failures().iter().all(|(_, dropped)| !dropped));
+    let failed = |event: &&Event| matches!(event, Event::PieceFailed { .. });
+    assert_eq!(bench.events.iter().filter(failed).count(), 1);
+}

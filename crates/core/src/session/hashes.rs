@@ -156,7 +156,7 @@ impl Session {
         content.picker.discard(piece, number);
         content.parked.remove(&piece.get());
         content.hashing.remove(&piece.get());
-        self.ban(torrent_id, sender);
+        self.sent_bad_data(torrent_id, sender, piece);
         self.fill_all(torrent_id);
     }
 

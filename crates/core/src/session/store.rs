@@ -228,7 +228,7 @@ impl Session {
         if known.all(|sender| Some(*sender) == first) {
             content.picker.restart(piece);
             if let Some(liar) = first {
-                self.ban(id, liar);
+                self.sent_bad_data(id, liar, piece);
             }
             self.fill_all(id);
         } else {
@@ -375,7 +375,7 @@ impl Session {
         let Some(senders) = examination.senders else {
             let good: Option<Vec<Digest>> = examination.digests.into_iter().collect();
             for liar in content.blame.solve(piece, &good.unwrap_or_default()) {
-                self.ban(id, liar);
+                self.sent_bad_data(id, liar, piece);
             }
             self.unpark(id);
             return;

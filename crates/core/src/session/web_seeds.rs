@@ -4,11 +4,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use brackish_wire::{BLOCK_LENGTH, BlockRequest, web_seed};
+use brackish_wire::{BLOCK_LENGTH, BlockRequest, PieceIndex, web_seed};
 
 use super::tick::{SNUB, USELESS};
 use super::{Job, Session};
-use crate::web_seed::{MAX_WEB_SEEDS, Next, Run, RunBlock, Verdict, WebSeed, zeros};
+use crate::web_seed::{
+    MAX_BAD_PIECES, MAX_WEB_SEEDS, Next, Run, RunBlock, Verdict, WebSeed, zeros,
+};
 use crate::{ConnectionId, Event, FetchError, JobId, Output, TorrentId, TorrentState};
 
 /// Runs of all web seeds of a torrent at once: requests to as many hosts as fill any link.
@@ -329,6 +331,50 @@ impl Session {
         if let Some(name) = seed.map(|seed| seed.id) {
             self.drop_web_seed(torrent_id, name, reason);
         }
+    }
+
+    /// A peer or web seed sent a part of a piece that was bad. A peer is banned. A web seed may have
+    /// another version of one file, and right ones of the others.
+    pub(super) fn sent_bad_data(
+        &mut self,
+        torrent_id: TorrentId,
+        sender: ConnectionId,
+        piece: PieceIndex,
+    ) {
+        if !sender.is_web_seed() {
+            return self.ban(torrent_id, sender);
+        }
+        let Some(torrent) = self.torrents.get_mut(&torrent_id) else {
+            return;
+        };
+        let mut seeds = torrent.web_seeds.iter_mut();
+        let (Some(content), Some(seed)) = (
+            torrent.content.as_ref(),
+            seeds.find(|seed| seed.id == sender && !seed.dropped),
+        ) else {
+            return;
+        };
+        let lengths = content.lengths.lengths();
+        let file = seed.sent_bad(piece, &content.info, lengths);
+        if seed.has.count_ones() == 0 || seed.bad_pieces >= MAX_BAD_PIECES {
+            return self.ban(torrent_id, sender);
+        }
+        let file = file.and_then(|file| content.info.files().get(file));
+        let reason = match file {
+            Some(file) => format!("{}: it has another file of that length", file.path_text()),
+            None => format!("it sent bad data for piece {piece}"),
+        };
+        seed.fault = Some(reason.clone());
+        let url = seed.url.clone();
+        self.cx.events.push_back(Event::WebSeedFailed {
+            torrent: torrent_id,
+            url,
+            reason,
+            dropped: false,
+        });
+        // What is under way may be of that file.
+        self.end_runs(torrent_id, sender);
+        self.fill_all(torrent_id);
     }
 
     /// A web seed is of no use, or lies: it is not asked any more.

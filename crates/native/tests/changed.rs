@@ -56,3 +56,40 @@ async fn a_shared_file_that_was_changed_is_named_and_no_wrong_byte_of_it_is_serv
         assert!(!bad, "a wrong byte was served: {event:?}");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_only_grew_is_named_and_given_as_it_was() {
+    use std::io::Write;
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("seed/file.bin");
+    write(&source, &bytes(13, 1 << 20));
+    let (metainfo, map) = torrent_of(std::slice::from_ref(&source), &[]).await;
+    let (one, other) = (tcp_node().await, tcp_node().await);
+    let shared = seed(&one, &metainfo, map).await;
+    let mut told = shared.events();
+    // The node may not have looked yet: it grows until that is seen.
+    let mut grown = fs::OpenOptions::new().append(true).open(&source).unwrap();
+    within(async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(300));
+        loop {
+            tokio::select! {
+                _ = tick.tick() => grown.write_all(b"more").unwrap(),
+                event = told.recv() => {
+                    if matches!(event.unwrap(), Event::FileGrew { file: 0, .. }) {
+                        return;
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    let torrent = download(
+        &other,
+        &metainfo,
+        &place.path().join("leech"),
+        vec![address(&one)],
+    )
+    .await;
+    within(torrent.wait_finished()).await.unwrap();
+    assert!(shared.stats().borrow().verified_pieces == 16);
+}

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::admission::Admission;
+use super::changes::Watch;
 use super::greeting::EncryptedPeers;
 use super::jobs::Jobs;
 use super::store::Next;
@@ -58,6 +59,7 @@ pub(super) struct Driver {
     pub(super) bind: Rc<[IpAddr]>,
     pub(super) descriptors: Descriptors,
     pub(super) admission: Admission,
+    pub(super) watch: Watch,
     pub(super) encrypted_peers: EncryptedPeers,
     /// Announces, tracker sockets and WebRTC closes under way: what a shutdown waits for.
     pub(super) farewells: usize,
@@ -122,6 +124,7 @@ impl Driver {
             bind: bind.into(),
             admission: Admission::new(descriptors.tcp),
             descriptors,
+            watch: Watch::default(),
             encrypted_peers: EncryptedPeers::default(),
             farewells: 0,
             wake: Rc::new(Notify::new()),

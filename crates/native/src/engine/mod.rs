@@ -3,6 +3,7 @@
 //! hashing and WebRTC's cryptography happen elsewhere, and come back in batches.
 
 mod admission;
+mod changes;
 mod driver;
 mod greeting;
 mod jobs;
@@ -14,6 +15,7 @@ mod run;
 mod store;
 mod tcp;
 mod torrents;
+
 mod web_seeds;
 mod webrtc;
 

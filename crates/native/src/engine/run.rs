@@ -23,6 +23,9 @@ use crate::storage::Pool;
 /// How often figures are renewed.
 const STATS_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often some of the files that are shared are looked at, for changes.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Longest time for trackers to be told and files to be written at the end.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(3);
 
@@ -129,6 +132,8 @@ async fn run(driver: Shared, mut inbox: mpsc::Receiver<Command>) {
         let driver = driver.borrow();
         (driver.wake.clone(), driver.pool.clone())
     };
+    let mut watch = interval(WATCH_INTERVAL);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stats = interval(STATS_INTERVAL);
     stats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -152,6 +157,7 @@ async fn run(driver: Shared, mut inbox: mpsc::Receiver<Command>) {
             () = pool.filled() => driver.borrow_mut().take_done(),
             () = wake.notified() => driver.borrow_mut().settle(),
             () = sleep_until(due.into()) => driver.borrow_mut().timeout(),
+            _ = watch.tick() => driver.borrow_mut().watch_files(),
             _ = stats.tick() => driver.borrow().renew_stats(),
         }
     }

@@ -106,6 +106,22 @@ impl Torrents {
         Some(&self.all.get(&torrent)?.store.as_ref()?.files)
     }
 
+    /// The files of torrents that are all here, in order: nothing is written to them any more.
+    pub(super) fn shared_files(&self) -> Vec<(TorrentId, usize)> {
+        let mut shared = Vec::new();
+        for (torrent, entry) in &self.all {
+            let is_seed = entry.stats.borrow().state == TorrentState::Seeding;
+            let Some(store) = entry.store.as_ref().filter(|_| is_seed) else {
+                continue;
+            };
+            let files = store.files.layout().files().iter().enumerate();
+            let stored = files.filter(|(_, slot)| slot.stored);
+            shared.extend(stored.map(|(file, _)| (*torrent, file)));
+        }
+        shared.sort_unstable();
+        shared
+    }
+
     /// The store of a torrent with all that is held back, while it is open.
     pub(super) fn store_mut(&mut self, torrent: TorrentId) -> Option<&mut Store> {
         self.all.get_mut(&torrent)?.store.as_mut()

@@ -12,7 +12,9 @@ use brackish_tracker::server::{Fallback, Hosts, OnRefused, Origins, Refused, Ser
 use brackish_wire::InfoHash;
 use brackish_wire::tracker::http::scrape_url;
 use bytes::Bytes;
-use common::net::{Answer, Running, announce_path, ask, connect, get, hear, request, say, start};
+use common::net::{
+    Answer, Running, Socket, announce_path, ask, connect, get, hear, request, say, start,
+};
 use common::{Announce, SWARM, failure, peer};
 use tokio::net::TcpStream;
 use tokio_tungstenite::connect_async;
@@ -209,27 +211,44 @@ async fn only_swarms_on_the_list_are_served_and_others_end_when_it_changes() {
     assert!(failure(&hear(&mut web).await).is_none());
 }
 
+/// A WebSocket to the server by a page of this origin, under this name of the server.
+async fn page(address: SocketAddr, host: &str, origin: &str) -> Socket {
+    let mut request = format!("ws://{address}/announce")
+        .into_client_request()
+        .unwrap();
+    let headers = request.headers_mut();
+    headers.insert("host", host.parse().unwrap());
+    headers.insert("origin", origin.parse().unwrap());
+    connect_async(request).await.unwrap().0
+}
+
 #[tokio::test]
 async fn a_page_of_this_server_may_bring_a_swarm_that_others_then_join() {
-    let (running, _) = private(ServerConfig::default()).await;
-    running.server.set_allowed(Some(HashSet::new()));
-    for (host, origin, own) in [
-        ("rebound.evil.example", "http://rebound.evil.example", false),
-        ("nas.local", "http://evil.example", false),
-        ("nas.local", "http://nas.local", true),
+    for (own_pages_bring_swarms, host, origin, own) in [
+        (
+            true,
+            "rebound.evil.example",
+            "http://rebound.evil.example",
+            false,
+        ),
+        (true, "nas.local", "http://evil.example", false),
+        (false, "nas.local", "http://nas.local", false),
+        (true, "nas.local", "http://nas.local", true),
     ] {
-        let mut request = format!("ws://{}/announce", running.address)
-            .into_client_request()
-            .unwrap();
-        let headers = request.headers_mut();
-        headers.insert("host", host.parse().unwrap());
-        headers.insert("origin", origin.parse().unwrap());
-        let (mut page, _) = connect_async(request).await.unwrap();
+        let config = ServerConfig {
+            own_pages_bring_swarms,
+            ..ServerConfig::default()
+        };
+        let (running, _) = private(config).await;
+        running.server.set_allowed(Some(HashSet::new()));
+        // The other has the link before the tracker has heard from the page.
         let mut other = connect(running.address).await;
-        for (socket, id) in [(&mut page, 1), (&mut other, 2)] {
-            say(socket, Announce::of(peer(id)).to_json()).await;
+        say(&mut other, Announce::of(peer(2)).to_json()).await;
+        let mut page = page(running.address, host, origin).await;
+        say(&mut page, Announce::of(peer(1)).to_json()).await;
+        for socket in [&mut page, &mut other] {
             let served = failure(&hear(socket).await).is_none();
-            assert_eq!(served, own, "{host}, {origin}, peer {id}");
+            assert_eq!(served, own, "{host}, {origin}");
         }
         let peers = if own { 2 } else { 0 };
         assert_eq!(running.server.stats().tracker.web_peers, peers);

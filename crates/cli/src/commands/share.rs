@@ -53,6 +53,7 @@ pub async fn run(args: ShareArgs) -> Result<ExitCode, Failure> {
     let (on_refused, refused) = access::on_refused();
     let config = ServerConfig {
         hosts: access::hosts(&args.hosts),
+        own_pages_bring_swarms: true,
         origins: args.access.origins(),
         trusted_proxies: args.access.proxies(),
         on_refused: Some(on_refused),

@@ -144,7 +144,8 @@ fn of_tracker(shared: &Shared, target: &Target, asker: Asker, head: &Parts) -> R
     let query = head.uri.query().unwrap_or_default();
     let mut response = match head.uri.path() {
         _ if wants_websocket(&head.headers) => {
-            let own = target.is_of_own_page(&config.hosts, &head.headers);
+            let own = config.own_pages_bring_swarms
+                && target.is_of_own_page(&config.hosts, &head.headers);
             upgrade(head, OfOwnPage(own))
         }
         _ if !is_read(&head.method) => method_not_allowed(),

@@ -9,6 +9,7 @@ mod access;
 mod budget;
 mod connections;
 mod framing;
+mod held;
 mod http;
 mod inlet;
 mod outbox;
@@ -74,6 +75,10 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The names under which all is answered that is no announce or scrape.
     pub hosts: Hosts,
+    /// Whether pages of this server's own, under one of `hosts`, may bring swarms that are not
+    /// [allowed](Server::set_allowed), which others may join while they last. For servers whose
+    /// fallback gives out such pages.
+    pub own_pages_bring_swarms: bool,
     /// The pages that may announce and scrape.
     pub origins: Origins,
     /// Is told whenever `hosts` or `origins` keep a request from being answered.
@@ -108,6 +113,7 @@ impl Default for ServerConfig {
             },
             trusted_proxies: Vec::new(),
             hosts: Hosts::default(),
+            own_pages_bring_swarms: false,
             origins: Origins::default(),
             on_refused: None,
             tls: None,
@@ -187,7 +193,7 @@ impl Server {
     }
 
     /// Serves these swarms alone from now on, or with `None` all. Swarms that are not among them end.
-    /// Pages of this server's own, under one of [`Hosts`], may bring others.
+    /// See [`ServerConfig::own_pages_bring_swarms`] for others.
     pub fn set_allowed(&self, allowed: Option<HashSet<InfoHash>>) {
         self.shared.set_allowed(allowed);
     }

@@ -46,6 +46,7 @@ pub(super) struct Shared {
 struct State {
     tracker: Tracker,
     outboxes: HashMap<SocketId, Arc<Outbox>>,
+    held: super::held::Held,
     last_socket: u64,
 }
 
@@ -81,6 +82,7 @@ impl Shared {
             state: Mutex::new(State {
                 tracker,
                 outboxes: HashMap::new(),
+                held: super::held::Held::default(),
                 last_socket: 0,
             }),
             received: AtomicU64::new(0),
@@ -106,6 +108,7 @@ impl Shared {
         let mut state = lock(&self.state);
         state.outboxes.remove(&id);
         state.tracker.handle_closed(id);
+        state.held.forget(id);
         state.deliver();
     }
 
@@ -114,7 +117,18 @@ impl Shared {
         let message = ClientMessage::parse(text);
         let now = self.origin.elapsed();
         let mut state = lock(&self.state);
-        state.tracker.handle_parsed(id, message, now);
+        let State { tracker, held, .. } = &mut *state;
+        if self.config.own_pages_bring_swarms {
+            if let Ok(ClientMessage::Announce { info_hash, .. }) = &message
+                && held.hold(tracker, id, *info_hash, text, now)
+            {
+                return;
+            }
+            tracker.handle_parsed(id, message, now);
+            held.release(tracker, now);
+        } else {
+            tracker.handle_parsed(id, message, now);
+        }
         state.deliver();
     }
 
@@ -214,9 +228,12 @@ pub(super) async fn expire(shared: Arc<Shared>) {
         let now = shared.origin.elapsed();
         let next = {
             let mut state = lock(&shared.state);
-            state.tracker.handle_timeout(now);
+            let State { tracker, held, .. } = &mut *state;
+            tracker.handle_timeout(now);
+            held.release(tracker, now);
+            let next = [tracker.poll_timeout(), held.next()];
             state.deliver();
-            state.tracker.poll_timeout()
+            next.into_iter().flatten().min()
         };
         shared.rates.forget(now);
         let elapsed = measured_at.elapsed();

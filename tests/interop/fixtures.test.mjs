@@ -80,18 +80,6 @@ for (const [what, [path, expected]] of Object.entries(NAMES)) {
   );
 }
 
-proves('what a torrent with an unsafe path holds is written inside the folder, or nowhere', async (scope) => {
-  const outer = await scope.folder('outer');
-  const into = join(outer, 'in', 'here');
-  const data = Buffer.from('not for you');
-  const info = { files: [{ length: data.length, path: ['..', '..', 'escaped.bin'] }], name: '..', 'piece length': 16384, pieces: sha1(data) };
-  const node = await download(scope, torrentOf(info), into);
-  await Promise.race([node.exited, node.ready().catch(() => {})]);
-  await node.end();
-  const written = (await readdir(outer, { recursive: true })).filter((name) => name.includes('escaped'));
-  assert.ok(written.every((name) => name.startsWith(join('in', 'here'))), `written: ${written}`);
-});
-
 proves('`create` makes the torrent that others make', async (scope) => {
   const folder = await scope.folder('create');
   const path = await randomFile(join(folder, 'content.bin'), 3_000_000);

@@ -118,7 +118,7 @@ pub struct ShareArgs {
     brackish download album.torrent --files '*.flac' --files 0\n  \
     brackish download movie.torrent --seed         (bridges browsers and TCP clients)")]
 pub struct DownloadArgs {
-    /// A .torrent file, a magnet link, the URL of a .torrent, or the link of a share page.
+    /// A .torrent file, a magnet link, an info-hash, the URL of a .torrent, or the link of a share page.
     #[arg(value_name = "TORRENT|MAGNET|URL")]
     pub source: String,
     /// Folder to download into.

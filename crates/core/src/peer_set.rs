@@ -274,12 +274,17 @@ impl PeerSet {
         busy.map(|(address, _)| address).collect()
     }
 
-    /// The peer there sent bad data: it is forgotten, and not added again.
+    /// The peer there sent bad data: it is forgotten with all that its host listens at, and not added
+    /// again.
     pub fn ban(&mut self, peer: &Suspect, now: Timestamp) {
-        if let Some(address) = peer.address {
+        self.bans.ban(peer, now);
+        let known = self.known.keys().copied();
+        let banned: Vec<SocketAddr> = known
+            .filter(|address| self.bans.has_address(*address))
+            .collect();
+        for address in banned {
             self.remove(address);
         }
-        self.bans.ban(peer, now);
     }
 
     pub fn bans(&self) -> &Bans {
@@ -405,16 +410,17 @@ mod tests {
     }
 
     #[test]
-    fn a_banned_host_is_not_added_under_another_port() {
+    fn a_banned_host_is_not_dialled_at_another_port() {
         let mut set = set();
         set.add(address(1), Source::Tracker);
+        set.add(address(2), Source::Tracker);
         let liar = Suspect {
             id: PeerId([2; 20]),
             address: Some(address(1)),
             dialled: true,
         };
         set.ban(&liar, Timestamp::ZERO);
-        set.add(address(2), Source::Tracker);
+        set.add(address(3), Source::Tracker);
         assert_eq!(set.next_dial(Timestamp::ZERO, |_| true), None);
     }
 

@@ -18,11 +18,13 @@
 //! the file work and the hashing; WebRTC has threads of its own, since its cryptography would
 //! hold up the engine. [`Node`] and [`Torrent`] are handles that may be used from any runtime.
 
+mod certificates;
 mod config;
 pub mod create;
 mod descriptors;
 mod engine;
 mod hashing;
+mod http;
 mod mse;
 mod node;
 mod outline;

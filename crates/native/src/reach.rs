@@ -4,7 +4,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::Uri;
+use url::Url;
+
+use crate::http::address::{read, server};
 
 /// Host and port of a server.
 type Server = (String, u16);
@@ -17,9 +19,9 @@ impl Trusted {
     /// The servers of these URLs.
     pub(crate) fn new<'a>(urls: impl IntoIterator<Item = &'a str>) -> Self {
         let server = |url: &str| {
-            let uri: Uri = url.parse().ok()?;
-            let port = uri.port_u16().or_else(|| usual_port(&uri));
-            Some((uri.host()?.to_owned(), port?))
+            let url = read(url).ok()?;
+            let (host, port) = server(&url)?;
+            Some((host.to_owned(), port))
         };
         Self(urls.into_iter().filter_map(server).collect())
     }
@@ -29,71 +31,72 @@ impl Trusted {
         Self(sets.into_iter().flat_map(|set| set.0.clone()).collect())
     }
 
-    pub(crate) fn has(&self, host: &str, port: u16) -> bool {
-        let known = |(known, at): &Server| *at == port && known.eq_ignore_ascii_case(host);
-        self.0.iter().any(known)
-    }
-}
-
-/// Host and port of a URL of HTTP or HTTPS.
-pub(crate) fn server_of(uri: &Uri) -> Option<Server> {
-    let scheme = uri.scheme_str()?;
-    let port = usual_port(uri).filter(|_| matches!(scheme, "http" | "https"))?;
-    Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(port)))
-}
-
-fn usual_port(uri: &Uri) -> Option<u16> {
-    match uri.scheme_str()? {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
-        _ => None,
+    /// Whether the server of this URL is one of them.
+    fn has(&self, url: &Url) -> bool {
+        let known = |(host, at)| {
+            self.0
+                .iter()
+                .any(|(known, port)| known == host && *port == at)
+        };
+        server(url).is_some_and(known)
     }
 }
 
 /// Where a request may lead.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reach<'a> {
-    /// Anywhere: the user named it.
-    Anywhere,
+    /// A download that the user named: anywhere. Its redirects lead into the local network from there alone.
+    Download,
     /// An announce: to these servers, outside of the local network, and inside if it looks like one.
     Announce(&'a Trusted),
+    /// A file of a torrent: to these servers, and outside of the local network.
+    File(&'a Trusted),
 }
 
 impl Reach<'_> {
-    /// Leaves those addresses of the server of `uri`, at `port`, that may be connected to.
-    pub(crate) fn limit(
-        self,
-        uri: &Uri,
-        port: u16,
-        addresses: Vec<SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, Inside> {
+    /// Whether a request for `url` may lead into the local network. `first` is the URL before all redirects; `from_inside`
+    /// says that all servers so far were in that network.
+    pub(crate) fn allows_inside(self, first: &Url, url: &Url, from_inside: bool) -> bool {
         match self {
-            Self::Announce(trusted)
-                if !trusted.has(uri.host().unwrap_or_default(), port)
-                    && !looks_like_announce(uri) =>
-            {
-                outside(addresses)
-            }
-            _ => Ok(addresses),
+            Self::Download => from_inside || server(first) == server(url),
+            Self::Announce(trusted) => trusted.has(url) || looks_like_announce(url),
+            Self::File(trusted) => trusted.has(url),
         }
     }
 }
 
-/// Whether a request could hardly be meant for anything but a tracker. Trackers for WebSockets are at
-/// the root as well, where a query might mean something to another server.
-fn looks_like_announce(uri: &Uri) -> bool {
-    let socket = matches!(uri.scheme_str(), Some("ws" | "wss"));
-    match uri.path() {
-        "/announce" => true,
-        "" | "/" => socket && uri.query().is_none(),
-        _ => false,
+/// Whether a request could hardly be meant for anything but a tracker: to `/announce` or `/announce.php`, with a user's key
+/// before or behind that in the path or not. Trackers for WebSockets are at the root as well, where a query might mean
+/// something to another server.
+fn looks_like_announce(url: &Url) -> bool {
+    let socket = matches!(url.scheme(), "ws" | "wss");
+    let path = url.path().trim_start_matches('/');
+    let is_page = |name: &str| matches!(name, "announce" | "announce.php");
+    match path.split_once('/') {
+        None if path.is_empty() => socket && url.query().is_none(),
+        None => is_page(path),
+        Some((first, last)) => (is_page(first) && is_key(last)) || (is_key(first) && is_page(last)),
     }
 }
 
+/// Whether a part of a path is a user's key: letters and digits as no word has them.
+fn is_key(text: &str) -> bool {
+    (16..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 /// A server is in the local network, and the request is not for there.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("it leads into the local network ({0}), where this torrent does not come from")]
 pub(crate) struct Inside(IpAddr);
+
+impl Inside {
+    /// An address of the server.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.0
+    }
+}
 
 /// Leaves those addresses of a server that are outside of the local network.
 pub(crate) fn outside(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Inside> {
@@ -109,7 +112,7 @@ pub(crate) fn outside(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Ins
 }
 
 /// Whether an address is of this machine or its network, or of no host at all.
-fn is_local(ip: IpAddr) -> bool {
+pub(crate) fn is_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();
@@ -191,21 +194,22 @@ mod tests {
 
     #[test]
     fn an_announce_leads_into_the_local_network_only_if_it_can_be_nothing_else() {
-        let inside: Vec<SocketAddr> = vec!["192.168.1.1:80".parse().unwrap()];
         let named = Trusted::new(["http://nas.local:6969/tracker.php"]);
         let allowed = |url: &str| {
-            let uri: Uri = url.parse().unwrap();
-            let port = uri.port_u16().unwrap_or(80);
-            let limited = Reach::Announce(&named).limit(&uri, port, inside.clone());
-            limited.is_ok_and(|addresses| addresses == inside)
+            let url = read(url).unwrap();
+            Reach::Announce(&named).allows_inside(&url, &url, true)
         };
         for url in [
             "http://router/announce",
             "http://router:6969/announce?info_hash=x",
+            "http://router/announce.php?passkey=0123",
+            "http://router/0123456789abcdef/announce",
+            "http://router/announce/0123456789abcdef0123456789ABCDEF",
             "ws://router/announce",
             "ws://router",
             "ws://router/",
             "http://nas.local:6969/anything",
+            "http://NAS.local:6969/anything",
         ] {
             assert!(allowed(url), "{url}");
         }
@@ -214,26 +218,44 @@ mod tests {
             "http://router/reboot?now=1",
             "http://router/announce/../reboot",
             "http://router/reboot/announce",
+            "http://router/announce/reboot",
+            "http://router/0123456789abcdef/reboot",
+            "http://router/announce/0123456789abcdef/reboot",
+            "http://router/factoryresetallnow/announce",
             "ws://router/?reboot",
             "ws://router/reboot",
             "http://nas.local/anything",
         ] {
             assert!(!allowed(url), "{url}");
         }
-        let uri = "http://router/reboot".parse().unwrap();
-        assert!(Reach::Anywhere.limit(&uri, 80, inside.clone()).is_ok());
+    }
+
+    #[test]
+    fn a_download_goes_inside_from_outside_only_to_the_server_that_the_user_named() {
+        let url = |text: &str| read(text).unwrap();
+        let named = url("http://host.example/a.torrent");
+        let allows =
+            |to: &str, from_inside| Reach::Download.allows_inside(&named, &url(to), from_inside);
+        assert!(allows("http://router/x", true));
+        assert!(!allows("http://router/x", false));
+        assert!(allows("http://host.example/b.torrent", false));
+        assert!(!allows("https://host.example/b.torrent", false));
     }
 
     #[test]
     fn a_server_is_trusted_by_host_and_port() {
         let trusted = Trusted::new([
-            "http://NAS.local/a",
+            "http://NAS.local/a b",
             "https://[fd00::1]:8443/b",
             "wss://hub",
             "junk",
         ]);
-        assert!(trusted.has("nas.local", 80) && trusted.has("[fd00::1]", 8443));
-        assert!(trusted.has("hub", 443));
-        assert!(!trusted.has("nas.local", 8080) && !trusted.has("nas.locals", 80));
+        let allows = |text: &str| {
+            let url = read(text).unwrap();
+            Reach::File(&trusted).allows_inside(&url, &url, true)
+        };
+        assert!(allows("http://nas.local:80/c") && allows("https://[FD00::1]:8443/"));
+        assert!(allows("https://hub/"));
+        assert!(!allows("http://nas.local:8080/a") && !allows("http://nas.locals/a"));
     }
 }

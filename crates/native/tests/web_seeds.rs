@@ -227,6 +227,18 @@ async fn a_node_downloads_from_a_web_seed_alone_by_connections_used_again() {
 }
 
 #[tokio::test]
+async fn the_url_of_a_web_seed_may_be_as_people_type_it() {
+    let mut scene = Scene::new().await;
+    let server = scene.server(Manner::Well).await;
+    let authority = server.url.replace("http://", "");
+    scene.metainfo.web_seeds = vec![format!("HTTP://me:secret@{authority}a file.bin#top")];
+    let (node, torrent) = scene.download().await;
+    within(torrent.wait_finished()).await.unwrap();
+    assert!(scene.is_whole());
+    node.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_folder_comes_from_a_web_seed_file_by_file() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("served/my folder");
@@ -324,8 +336,7 @@ async fn a_web_seed_and_a_peer_serve_one_download_together() {
 }
 
 /// What the reason says when a web seed would lead to where the torrent may not go.
-const LOCAL: &str =
-    "it leads into the local network (127.0.0.1), where this torrent does not come from";
+const LOCAL: &str = "it leads into the local network (127.0.0.1), where this torrent does not come from; if it is your own server, name it with --web-seed URL";
 
 /// A download of a torrent from anywhere, whose web seeds are on loopback.
 async fn from_anywhere(node: &Node, scene: &Scene, loaded_from: Option<String>) -> Torrent {

@@ -12,17 +12,22 @@ mod bodies;
 /// Inputs made at random.
 const SEEDS: u64 = 600;
 
-/// The files that a fuzzer left for a target.
+/// The committed inputs of a target; at least one, so that it is a test.
 fn corpus(target: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let Ok(entries) = fs::read_dir(folder.join(target)) else {
-        return Vec::new();
-    };
+    let folder = folder().join(target);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| {
+        panic!("{}, inputs of {target}: {error}", folder.display());
+    });
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();
+    assert!(!files.is_empty(), "{} is empty", folder.display());
     files.sort();
     files
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
 }
 
 fn read(file: &Path) -> Vec<u8> {
@@ -36,6 +41,15 @@ fn every_codec_takes_its_corpus() {
         for file in corpus(name) {
             body(&read(&file));
         }
+    }
+}
+
+#[test]
+fn every_folder_of_the_corpus_is_played() {
+    for entry in fs::read_dir(folder()).expect("the corpus") {
+        let name = entry.expect("an entry").file_name();
+        let known = bodies::BODIES.iter().any(|(body, _)| *body == name);
+        assert!(known || name == "session", "{name:?} is no target");
     }
 }
 

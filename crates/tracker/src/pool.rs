@@ -19,6 +19,9 @@ pub(crate) trait Keyed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
+/// Peers of one kind whose memory is kept when others leave.
+const SMALL: usize = 1024;
+
 /// Marks a slot among the seeders. A pool therefore holds at most 2^31 items of each sort.
 const SEEDER: u32 = 1 << 31;
 
@@ -107,6 +110,10 @@ impl<T: Keyed> Pool<T> {
         }
         let side = self.side_mut(slot.is_seeding());
         let item = side.swap_remove(slot.index());
+        // As with tables: the memory of a swarm that nearly all have left is given back.
+        if side.capacity() > SMALL && side.len() < side.capacity() / 8 {
+            side.shrink_to(2 * side.len());
+        }
         let moved_from = Slot::new(side.len(), slot.is_seeding());
         if moved_from != slot {
             // The last item has taken the place of the removed one.

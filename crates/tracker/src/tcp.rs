@@ -13,7 +13,7 @@ use crate::config::{DEFAULT_NUMWANT, MAX_NUMWANT};
 use crate::network::host_of;
 use crate::pool::{Among, Pool, Slot};
 use crate::swarm::TcpPeer;
-use crate::tracker::{Refusal, Tracker, seconds};
+use crate::tracker::{Refusal, Tracker, seconds, shrink};
 
 /// The two ends of the connection by which an announce came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +173,7 @@ impl Tracker {
             *peers.get_mut() -= 1;
             if *peers.get() == 0 {
                 peers.remove();
+                shrink(&mut self.networks);
             }
         }
     }
@@ -237,6 +238,7 @@ impl Tracker {
             tracker_id: None,
             warning: None,
             peers,
+            hosts: Vec::new(),
         }
     }
 }

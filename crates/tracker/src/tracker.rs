@@ -3,6 +3,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -254,7 +255,19 @@ impl Tracker {
     pub(crate) fn drop_if_empty(&mut self, info_hash: InfoHash) {
         if self.swarms.get(&info_hash).is_some_and(Swarm::is_empty) {
             self.swarms.remove(&info_hash);
+            shrink(&mut self.swarms);
         }
+    }
+}
+
+/// Tables of fewer entries keep their memory.
+const SMALL: usize = 1024;
+
+/// Gives back the memory of a table that has become nearly empty. Each entry pays for it at most
+/// once, with its removal.
+pub(crate) fn shrink<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    if table.capacity() > SMALL && table.len() < table.capacity() / 8 {
+        table.shrink_to(2 * table.len());
     }
 }
 

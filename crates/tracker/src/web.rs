@@ -12,7 +12,7 @@ use crate::config::{MAX_MALFORMED_MESSAGES, MAX_OFFERS};
 use crate::output::{CloseReason, Output, SocketId};
 use crate::pool::{Among, Slot};
 use crate::swarm::WebPeer;
-use crate::tracker::{Refusal, Tracker, seconds};
+use crate::tracker::{Refusal, Tracker, seconds, shrink};
 
 /// What matters of an announce.
 struct Announce<'a> {
@@ -106,6 +106,7 @@ impl Tracker {
     pub fn handle_closed(&mut self, socket: SocketId) {
         self.leave_all(socket);
         self.sockets.remove(&socket);
+        shrink(&mut self.sockets);
     }
 
     fn announce(

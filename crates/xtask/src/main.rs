@@ -1,4 +1,4 @@
-//! What a person runs: `cargo xtask demo | test | bench | sim | fuzz | size | check | build | build-web | setup`.
+//! What a person runs: `cargo xtask demo | test | bench | sim | fuzz | size | check | soak | build | build-web | setup`.
 
 #[cfg(target_os = "linux")]
 mod bench;
@@ -17,6 +17,7 @@ mod remap;
 mod setup;
 mod simulator;
 mod size;
+mod soak;
 mod stage;
 mod stamp;
 mod test;
@@ -30,6 +31,7 @@ usage: cargo xtask <command>
 
   demo [PATH] [--no-browser-swarm]   install, build, share a real file and print the link to open
   test [--fast]                      everything: check, native, wasm, simulator, browser, interop
+  soak NAME [--runs N] [--busy]      one test or test file 20 times, to find what fails now and then
   bench [native|browser|crowd|tracker|all] [--runs N] [--size MiB]
                                      side by side with other clients, medians
   bench liars [--runs N]             real nodes, one in ten of which lies
@@ -86,6 +88,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "sim" => return simulator::run(rest),
         "fuzz" => return fuzz::run(rest),
         "test" => return test::run(rest),
+        "soak" => return soak::run(rest),
         "help" | "--help" | "-h" => print!("{USAGE}"),
         other => {
             eprint!("{USAGE}");

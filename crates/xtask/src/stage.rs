@@ -19,13 +19,17 @@ const POLL: Duration = Duration::from_millis(100);
 /// The process group that runs now, for the handler of Ctrl-C.
 static RUNNING: Mutex<Option<u32>> = Mutex::new(None);
 
-/// What passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What passed, failed and did not run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Tests, or steps of a stage without tests of its own.
     pub passed: u64,
     /// The same, failed.
     pub failed: u64,
+    /// Tests that did not run on this machine.
+    pub skipped: u64,
+    /// The names of those, with their reasons where they are told.
+    pub skips: Vec<String>,
 }
 
 impl Counts {
@@ -34,6 +38,7 @@ impl Counts {
         Counts {
             passed: u64::from(well),
             failed: u64::from(!well),
+            ..Counts::default()
         }
     }
 
@@ -41,6 +46,8 @@ impl Counts {
     pub fn add(&mut self, other: Counts) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.skips.extend(other.skips);
     }
 }
 
@@ -56,13 +63,16 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Counts> {
     let output = child.stdout.take().context("a child without its output")?;
     let reader = std::thread::spawn(move || {
         let mut counts = Counts::default();
+        let mut empty_files = 0;
         for line in BufReader::new(output)
             .lines()
             .map_while(std::io::Result::ok)
         {
             println!("{line}");
             counts.add(counts_of(&line));
+            empty_files += u64::from(is_empty_file(&line));
         }
+        counts.passed = counts.passed.saturating_sub(empty_files);
         counts
     });
     let well = wait(&mut child, limit)?;
@@ -111,32 +121,40 @@ fn wait(child: &mut Child, limit: Duration) -> Result<bool> {
     }
 }
 
-fn set_running(group: Option<u32>) {
+/// Names the process group that Ctrl-C is to end.
+pub fn set_running(group: Option<u32>) {
     if let Ok(mut running) = RUNNING.lock() {
         *running = group;
     }
 }
 
-/// What one line says: the summary of `cargo test`, or one of the summary's lines of `node --test`.
+/// What one line says: the summary of `cargo test`, one of the summary's lines of `node --test`, or
+/// that a test in Node was skipped.
+///
+/// Node counts a file in which no test ran as a test that passed, under the file's name.
 fn counts_of(line: &str) -> Counts {
+    let mut counts = Counts::default();
     if let Some(summary) = line.strip_prefix("test result: ") {
-        return Counts {
-            passed: number_before(summary, "passed"),
-            failed: number_before(summary, "failed"),
-        };
+        counts.passed = number_before(summary, "passed");
+        counts.failed = number_before(summary, "failed");
+        counts.skipped = number_before(summary, "ignored");
+        return counts;
     }
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
-        ["ℹ" | "#", "pass", count] => Counts {
-            passed: count.parse().unwrap_or(0),
-            failed: 0,
-        },
-        ["ℹ" | "#", "fail" | "cancelled", count] => Counts {
-            passed: 0,
-            failed: count.parse().unwrap_or(0),
-        },
-        _ => Counts::default(),
+        ["ℹ" | "#", "pass", count] => counts.passed = count.parse().unwrap_or(0),
+        ["ℹ" | "#", "fail" | "cancelled", count] => counts.failed = count.parse().unwrap_or(0),
+        ["ℹ" | "#", "skipped" | "todo", count] => counts.skipped = count.parse().unwrap_or(0),
+        ["﹣", name @ ..] => counts.skips.push(name.join(" ")),
+        _ => {}
     }
+    counts
+}
+
+/// Whether a line says that a file passed in which no test ran.
+fn is_empty_file(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    matches!(words.as_slice(), ["✔", file, _] if file.ends_with(".test.mjs"))
 }
 
 /// The number that stands before a word: `3` for `passed` in `ok. 3 passed; 0 failed`.
@@ -161,24 +179,34 @@ mod tests {
             counts_of(cargo),
             Counts {
                 passed: 3,
-                failed: 2
+                failed: 2,
+                skipped: 1,
+                ..Counts::default()
             }
         );
         assert_eq!(
             counts_of("ℹ pass 4"),
             Counts {
                 passed: 4,
-                failed: 0
+                ..Counts::default()
             }
         );
         assert_eq!(
             counts_of("# cancelled 1"),
             Counts {
-                passed: 0,
-                failed: 1
+                failed: 1,
+                ..Counts::default()
             }
         );
         assert_eq!(counts_of("pass 4 things on"), Counts::default());
+    }
+
+    #[test]
+    fn skipped_tests_are_counted_and_named_with_their_reason() {
+        let counts = counts_of("﹣ a relay is used (3.1ms) # only root can make hosts");
+        let named = "a relay is used (3.1ms) # only root can make hosts";
+        assert_eq!(counts.skips, [named]);
+        assert_eq!(counts_of("ℹ skipped 2").skipped, 2);
     }
 }
 
@@ -198,10 +226,18 @@ mod shell_tests {
         assert_eq!(
             counts.ok(),
             Some(Counts {
-                passed: 0,
-                failed: 1
+                failed: 1,
+                ..Counts::default()
             })
         );
+    }
+
+    #[test]
+    fn a_file_in_which_no_test_ran_is_no_test_that_passed() {
+        let lines = "✔ /tests/empty.test.mjs (41.2ms)\n✔ a claim (12ms)\nℹ pass 2";
+        let mut shell = Command::new("printf");
+        let counts = run(shell.args(["%s\n", lines]), Duration::from_secs(20));
+        assert_eq!(counts.ok().map(|counts| counts.passed), Some(1));
     }
 
     #[test]
@@ -213,7 +249,8 @@ mod shell_tests {
             counts.ok(),
             Some(Counts {
                 passed: 1,
-                failed: 1
+                failed: 1,
+                ..Counts::default()
             })
         );
     }

@@ -32,6 +32,9 @@ const FAST_SIMULATIONS: &[&str] = &[
     "version2",
 ];
 
+/// What marks a test in Node that `--fast` runs.
+const FAST_MARK: &str = "fast: true";
+
 /// What one stage found, and how long it took.
 struct Finished {
     name: &'static str,
@@ -79,7 +82,7 @@ fn timed(name: &'static str, body: &dyn Fn() -> Result<Counts>) -> Finished {
         Counts::step(false)
     });
     let took = started.elapsed();
-    println!("<== {}", line(name, counts, took));
+    println!("<== {}", line(name, &counts, took));
     Finished { name, counts, took }
 }
 
@@ -87,10 +90,17 @@ fn report(finished: &[Finished]) -> ExitCode {
     println!();
     let mut sum = Counts::default();
     for stage in finished {
-        println!("{}", line(stage.name, stage.counts, stage.took));
-        sum.add(stage.counts);
+        println!("{}", line(stage.name, &stage.counts, stage.took));
+        sum.add(stage.counts.clone());
     }
-    println!("{} passed, {} failed", sum.passed, sum.failed);
+    for skip in &sum.skips {
+        println!("skipped: {skip}");
+    }
+    let skipped = match sum.skipped {
+        0 => String::new(),
+        skipped => format!(", {skipped} skipped"),
+    };
+    println!("{} passed, {} failed{skipped}", sum.passed, sum.failed);
     if sum.failed == 0 {
         ExitCode::SUCCESS
     } else {
@@ -98,12 +108,13 @@ fn report(finished: &[Finished]) -> ExitCode {
     }
 }
 
-fn line(name: &str, counts: Counts, took: Duration) -> String {
+fn line(name: &str, counts: &Counts, took: Duration) -> String {
     let verdict = if counts.failed == 0 { "ok" } else { "FAILED" };
     format!(
-        "{verdict:<7} {name:<10} {:>5} passed {:>3} failed {:>7.1} s",
+        "{verdict:<7} {name:<10} {:>5} passed {:>3} failed {:>3} skipped {:>7.1} s",
         counts.passed,
         counts.failed,
+        counts.skipped,
         took.as_secs_f64()
     )
 }
@@ -152,7 +163,7 @@ fn test_files(folder: &Path, fast: bool) -> Result<Vec<PathBuf>> {
     {
         let file = entry?.path();
         let is_test = file.to_string_lossy().ends_with(".test.mjs");
-        if is_test && (!fast || fs::read_to_string(&file)?.contains("fast")) {
+        if is_test && (!fast || fs::read_to_string(&file)?.contains(FAST_MARK)) {
             files.push(file);
         }
     }

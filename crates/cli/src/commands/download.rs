@@ -29,7 +29,7 @@ pub async fn run(args: DownloadArgs) -> Result<ExitCode, Failure> {
         args.seed || args.seed_stop.seed_ratio.is_some() || args.seed_stop.seed_time.is_some();
     std::fs::create_dir_all(&args.output)
         .map_err(|error| Failure::new(args.output.display(), error))?;
-    let place = magnet_within(&args.source);
+    let place = magnet_within(args.source.trim());
     let source = source::load(place).await?;
     let name = peers::name_of(&source);
     let mut trackers = peers::trackers_of(&source);

@@ -27,10 +27,11 @@ use super::web_seeds::Fetch;
 use super::webrtc::RtcLink;
 use crate::config::Allocation;
 use crate::descriptors::Descriptors;
+use crate::http::in_words;
 use crate::rtc::Stack;
 use crate::storage::ownership::{Notice, StoreError};
 use crate::storage::{Done, HandleCache, Pool};
-use crate::trackers::{Announcer, in_words};
+use crate::trackers::Announcer;
 use crate::web_seeds::WebSeeds;
 
 /// The driver as tasks hold it. Borrowed for the length of a call, never over an await.
@@ -118,7 +119,7 @@ impl Driver {
             handles: Arc::new(HandleCache::new(descriptors.files)),
             allocation,
             announcer: Rc::new(Announcer::new()),
-            web_seeds: Rc::default(),
+            web_seeds: Rc::new(WebSeeds::new()),
             fetches: HashMap::new(),
             stack,
             bind: bind.into(),

@@ -19,8 +19,8 @@ use super::driver::{Driver, Link, Shared};
 use super::listen;
 use super::tcp::{ROOM, TcpLink, serve};
 use crate::descriptors;
+use crate::http::in_words;
 use crate::mse::{self, Agreed, MseError};
-use crate::trackers::in_words;
 
 /// Longest time for a dial.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use super::driver::Shared;
+use crate::http::in_words;
 use crate::mse::Ciphers;
-use crate::trackers::in_words;
 
 /// Bytes read at a time. A read that large takes many blocks in one system call, and stays within
 /// the processor's cache until the blocks are copied out of it.

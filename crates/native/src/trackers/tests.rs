@@ -140,34 +140,34 @@ fn an_http_tracker_that_misbehaves_is_described_in_words() {
 }
 
 #[test]
-fn redirects_are_followed_but_not_for_ever() {
+fn an_answer_in_another_dialect_brings_its_peers() {
     run(async {
-        let found = scripted(vec![
-            b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok".to_vec(),
+        let answer = |status: &str, body: &str| {
+            let length = body.len();
+            format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+        };
+        let by_name = "d8:interval2:-15:peersld2:ip9:localhost4:port2:81eee";
+        let refused = "d14:failure reason12:unregisterede";
+        let tracker = scripted(vec![
+            answer("200 OK", by_name),
+            answer("400 Bad Request", "d8:intervali9e5:peers0:e"),
+            answer("400 Bad Request", refused),
+            answer("403 Forbidden", "no"),
         ])
         .await;
-        let to =
-            format!("HTTP/1.1 302 X\r\nlocation: http://{found}/x\r\ncontent-length: 0\r\n\r\n");
-        let first = scripted(vec![
-            b"HTTP/1.1 301 X\r\nlocation: /there\r\ncontent-length: 0\r\n\r\n".to_vec(),
-            to.into_bytes(),
-        ])
-        .await;
-        assert_eq!(
-            http::get(&format!("http://{first}/"), 100, Reach::Anywhere)
-                .await
-                .unwrap()
-                .body,
-            "ok"
-        );
-        let round = scripted(
-            vec![b"HTTP/1.1 301 X\r\nlocation: /\r\ncontent-length: 0\r\n\r\n".to_vec(); 9],
-        )
-        .await;
-        assert!(matches!(
-            http::get(&format!("http://{round}/"), 100, Reach::Anywhere).await,
-            Err(http::HttpError::Redirects)
-        ));
+        let announcer = Announcer::new();
+        let url = format!("http://{tracker}/announce");
+        let request = request(1, 1);
+        let nobody = Trusted::default();
+        let announce = || announcer.announce(&url, &request, None, &nobody);
+        let answer = announce().await.unwrap();
+        let [peer] = answer.peers[..] else {
+            panic!("{answer:?}")
+        };
+        assert!(peer.ip().is_loopback() && peer.port() == 81);
+        assert_eq!(announce().await.unwrap().interval, 9);
+        assert!(announce().await.unwrap_err().contains("unregistered"));
+        assert_eq!(announce().await.unwrap_err(), "HTTP status 403 Forbidden");
     });
 }
 
@@ -370,6 +370,7 @@ fn a_tracker_of_a_torrent_alone_gets_no_other_local_service_asked_nor_does_a_red
             let refused = announcer.announce(&url, announce, None, &nobody).await;
             let reason = refused.unwrap_err();
             assert!(reason.contains("local network"), "{url}: {reason}");
+            assert!(reason.contains("--tracker URL"), "{url}: {reason}");
         }
         let (_outgoing, waiting) = mpsc::channel(1);
         let url = format!("ws://{service}/reboot");

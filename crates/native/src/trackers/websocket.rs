@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use hyper::header::AUTHORIZATION;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::client_async_with_config;
@@ -10,8 +11,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::connect::{connect_to, look_up};
-use super::in_words;
+use super::{in_words, refusal};
+use crate::http::{self, Address, ConnectError, HttpError};
 use crate::reach::{Reach, Trusted};
 
 /// Longest time for a close frame to go out to a tracker that may read nothing: less than the session
@@ -53,7 +54,7 @@ pub(crate) async fn run(
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, open(url, trusted)).await;
     let mut socket = match connected {
         Ok(Ok(socket)) => socket,
-        Ok(Err(error)) => return describe(error),
+        Ok(Err(reason)) => return reason,
         Err(_) => return "no answer in time".to_owned(),
     };
     tell(SocketEvent::Opened);
@@ -98,23 +99,36 @@ pub(crate) async fn run(
     }
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<Box<dyn super::connect::Stream>>;
+type Socket = tokio_tungstenite::WebSocketStream<Box<dyn http::Stream>>;
 
-async fn open(url: &str, trusted: &Trusted) -> Result<Socket, Error> {
-    let request = url.into_client_request()?;
-    let uri = request.uri();
-    let secure = uri.scheme_str() == Some("wss");
-    let host = uri.host().unwrap_or_default();
-    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let addresses = look_up(host, port).await?;
-    let addresses = Reach::Announce(trusted)
-        .limit(uri, port, addresses)
-        .map_err(std::io::Error::other)?;
-    let stream = connect_to(&addresses, host, secure).await?;
+/// Opens the socket, or says why it cannot.
+async fn open(url: &str, trusted: &Trusted) -> Result<Socket, String> {
+    let in_words = |error: http::AddressError| error.to_string();
+    let url = http::address::read(url).map_err(in_words)?;
+    let address = Address::of(&url).map_err(in_words)?;
+    let mut request = address
+        .uri
+        .clone()
+        .into_client_request()
+        .map_err(describe)?;
+    if let Some(authorization) = &address.authorization {
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, authorization.clone());
+    }
+    let anywhere = Reach::Announce(trusted).allows_inside(&url, &url, false);
+    let stream = http::connect(&address, anywhere)
+        .await
+        .map_err(|error| match error {
+            ConnectError::Io(error) => super::in_words(&error),
+            ConnectError::Inside(inside) => refusal(HttpError::Inside(inside)),
+            ConnectError::Proxy { .. } => error.to_string(),
+        })?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
+    let opened = client_async_with_config(request, stream, Some(config)).await;
+    let (socket, _) = opened.map_err(describe)?;
     Ok(socket)
 }
 

@@ -3,27 +3,13 @@
 use std::time::Duration;
 
 use brackish_core::FetchError;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use hyper::{Response, StatusCode, Uri};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName, RETRY_AFTER};
+use hyper::{Response, StatusCode};
 
 use super::Part;
-use crate::trackers::http::resolve;
 
-/// An answer that is no failure.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// Its body begins with the bytes asked for.
-    Part,
-    /// They are elsewhere.
-    Redirect(Uri),
-}
-
-/// Reads the head of an answer to a request for `part` at `uri`.
-pub(super) fn judge<B>(
-    response: &Response<B>,
-    uri: &Uri,
-    part: &Part,
-) -> Result<Answer, FetchError> {
+/// Whether the body of an answer to a request for `part` begins with the bytes asked for, by its head.
+pub(super) fn judge<B>(response: &Response<B>, part: &Part) -> Result<(), FetchError> {
     let headers = response.headers();
     match response.status() {
         StatusCode::PARTIAL_CONTENT => {
@@ -33,7 +19,7 @@ pub(super) fn judge<B>(
             match total {
                 Some(actual) if actual != part.file_length => wrong_length(actual, part),
                 _ if first != part.range.start => Err(FetchError::WrongRange),
-                _ => Ok(Answer::Part),
+                _ => Ok(()),
             }
         }
         StatusCode::OK => {
@@ -41,15 +27,8 @@ pub(super) fn judge<B>(
             match length {
                 Some(actual) if actual != part.file_length => wrong_length(actual, part),
                 _ if part.range != (0..part.file_length) => Err(FetchError::NoRanges),
-                _ => Ok(Answer::Part),
+                _ => Ok(()),
             }
-        }
-        status if status.is_redirection() => {
-            let to = text(headers, LOCATION).and_then(|to| resolve(uri, to));
-            to.map(Answer::Redirect)
-                .ok_or_else(|| FetchError::Unusable {
-                    reason: "it redirects to no valid http or https URL".to_owned(),
-                })
         }
         status => Err(FetchError::Status {
             code: status.as_u16(),
@@ -60,7 +39,7 @@ pub(super) fn judge<B>(
     }
 }
 
-fn wrong_length(actual: u64, part: &Part) -> Result<Answer, FetchError> {
+fn wrong_length(actual: u64, part: &Part) -> Result<(), FetchError> {
     Err(FetchError::WrongLength {
         actual,
         expected: part.file_length,
@@ -91,26 +70,25 @@ mod tests {
         status: u16,
         headers: &[(&str, &str)],
         range: std::ops::Range<u64>,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<(), FetchError> {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        let uri = Uri::from_static("http://h/a/b");
         let part = Part {
-            url: uri.to_string(),
+            url: "http://h/a/b".to_owned(),
             range,
             file_length: 100,
             trusted: Default::default(),
         };
-        judge(&response.body(()).unwrap(), &uri, &part)
+        judge(&response.body(()).unwrap(), &part)
     }
 
     #[test]
     fn a_part_must_be_the_one_asked_for_of_a_file_as_long() {
         let part = |range| judged(206, &[("content-range", range)], 10..20);
-        assert!(matches!(part("bytes 10-19/100"), Ok(Answer::Part)));
-        assert!(matches!(part("bytes 10-19/*"), Ok(Answer::Part)));
+        assert_eq!(part("bytes 10-19/100"), Ok(()));
+        assert_eq!(part("bytes 10-19/*"), Ok(()));
         assert_eq!(part("bytes 0-9/100").unwrap_err(), FetchError::WrongRange);
         assert_eq!(part("pages 1-2/3").unwrap_err(), FetchError::WrongRange);
         assert!(matches!(
@@ -125,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_whole_file_will_do_only_where_all_of_it_was_asked_for() {
-        assert!(matches!(judged(200, &[], 0..100), Ok(Answer::Part)));
+        assert_eq!(judged(200, &[], 0..100), Ok(()));
         let long = judged(200, &[("content-length", "101")], 0..100);
         assert!(matches!(long, Err(FetchError::WrongLength { .. })));
         let all = judged(200, &[("content-length", "100")], 0..99);
@@ -143,16 +121,5 @@ mod tests {
                 retry_after
             }
         );
-    }
-
-    #[test]
-    fn redirects_lead_on() {
-        let to = |location| judged(302, &[("location", location)], 0..1);
-        assert!(matches!(to("/x"), Ok(Answer::Redirect(uri)) if uri == "http://h/x"));
-        assert!(matches!(to("https://i/y"), Ok(Answer::Redirect(uri)) if uri == "https://i/y"));
-        assert!(matches!(
-            judged(302, &[], 0..1),
-            Err(FetchError::Unusable { .. })
-        ));
     }
 }

@@ -2,7 +2,6 @@
 //! come. The session decides what to fetch and when to rest.
 
 mod answer;
-mod connections;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,13 +9,11 @@ use std::time::Duration;
 
 use brackish_core::FetchError;
 use http_body_util::BodyExt;
-use hyper::Uri;
+use hyper::body::Incoming;
 use tokio::sync::watch;
 
-use answer::Answer;
-use connections::Connections;
-
-use crate::reach::Trusted;
+use crate::http::{HttpClient, HttpError};
+use crate::reach::{Reach, Trusted};
 
 /// Longest time from the request, redirects and all, to the beginning of the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,8 +21,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time for the end of an answer of which all bytes have come.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Most redirects followed.
-const MAX_REDIRECTS: usize = 5;
+/// Idle connections kept to one server: as many as the session has requests to one.
+const MAX_IDLE: usize = 2;
 
 /// A part of a file at a web seed.
 #[derive(Debug)]
@@ -39,12 +36,17 @@ pub(crate) struct Part {
 }
 
 /// The web seeds of a node, and the connections to them that are kept for the next request.
-#[derive(Default)]
 pub(crate) struct WebSeeds {
-    connections: Connections,
+    http: HttpClient,
 }
 
 impl WebSeeds {
+    pub(crate) fn new() -> Self {
+        Self {
+            http: HttpClient::new(MAX_IDLE),
+        }
+    }
+
     /// Fetches a part of a file; `take` is given its bytes as they come. Nothing is read while
     /// `held` is true.
     pub(crate) async fn fetch(
@@ -53,11 +55,10 @@ impl WebSeeds {
         mut held: watch::Receiver<bool>,
         mut take: impl FnMut(&[u8]),
     ) -> Result<(), FetchError> {
-        let (mut body, connection) =
-            match tokio::time::timeout(ANSWER_TIMEOUT, self.answer(part)).await {
-                Ok(answer) => answer?,
-                Err(_) => return Err(failed("no answer in time")),
-            };
+        let mut body = match tokio::time::timeout(ANSWER_TIMEOUT, self.answer(part)).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(failed("no answer in time")),
+        };
         let mut left = part.range.end - part.range.start;
         while left > 0 {
             // Who could let it go on is gone only when the task is.
@@ -77,43 +78,32 @@ impl WebSeeds {
             }
         }
         // Only a connection whose answer was read to its end can carry another.
-        let end = tokio::time::timeout(END_TIMEOUT, body.frame());
-        if matches!(end.await, Ok(None)) {
-            self.connections.keep(connection);
-        }
+        let _ = tokio::time::timeout(END_TIMEOUT, body.frame()).await;
         Ok(())
     }
 
-    async fn answer(
-        &self,
-        part: &Part,
-    ) -> Result<(hyper::body::Incoming, connections::Connection), FetchError> {
-        let unusable = || FetchError::Unusable {
-            reason: "not a valid http or https URL".to_owned(),
+    /// The body of an answer that begins with the bytes asked for.
+    async fn answer(&self, part: &Part) -> Result<Incoming, FetchError> {
+        let reach = Reach::File(&part.trusted);
+        let ask = || self.http.get_range(&part.url, &part.range, reach);
+        let response = match ask().await {
+            // A server may close an idle connection just as it is used again.
+            Err(HttpError::Http(_)) => ask().await,
+            asked => asked,
         };
-        let mut uri: Uri = part.url.parse().map_err(|_| unusable())?;
-        for _ in 0..=MAX_REDIRECTS {
-            let (response, connection) = self
-                .connections
-                .get(&uri, &part.range, &part.trusted)
-                .await?;
-            match answer::judge(&response, &uri, part)? {
-                Answer::Part => return Ok((response.into_body(), connection)),
-                Answer::Redirect(to) => {
-                    let mut body = response.into_body();
-                    // Most redirects have no body, or a line.
-                    if matches!(body.frame().await, None | Some(Ok(_)))
-                        && hyper::body::Body::is_end_stream(&body)
-                    {
-                        self.connections.keep(connection);
-                    }
-                    uri = to;
+        let response = response.map_err(|error| match error {
+            HttpError::Inside(inside) => FetchError::Unusable {
+                reason: format!("{inside}; if it is your own server, name it with --web-seed URL"),
+            },
+            HttpError::Address(_) | HttpError::Redirects | HttpError::Elsewhere { .. } => {
+                FetchError::Unusable {
+                    reason: error.to_string(),
                 }
             }
-        }
-        Err(FetchError::Unusable {
-            reason: format!("more than {MAX_REDIRECTS} redirects"),
-        })
+            error => failed(error),
+        })?;
+        answer::judge(&response, part)?;
+        Ok(response.into_body())
     }
 }
 

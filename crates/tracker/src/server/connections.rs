@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::outbox::lock;
 use crate::network::host_of;
+use crate::tracker::shrink;
 
 /// How long a connection must have been silent to give way to one of a host that has no fewer.
 const SILENT: Duration = Duration::from_secs(5);
@@ -182,10 +183,8 @@ impl Table {
             }
         }
         // After a flood the memory for it is given back.
-        if self.lines.capacity() > 1024 && self.lines.len() < self.lines.capacity() / 8 {
-            self.lines.shrink_to(2 * self.lines.len());
-            self.hosts.shrink_to(2 * self.hosts.len());
-        }
+        shrink(&mut self.lines);
+        shrink(&mut self.hosts);
         Some(line)
     }
 

@@ -12,6 +12,7 @@ mod framing;
 mod held;
 mod http;
 mod inlet;
+mod memory;
 mod outbox;
 mod proxies;
 mod rates;

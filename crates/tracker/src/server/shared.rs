@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 use brackish_wire::InfoHash;
 use brackish_wire::tracker::http as codec;
 use brackish_wire::tracker::ws::ClientMessage;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::budget::Budget;
 use super::connections::Connections;
+use super::memory::{self, Memory};
 use super::outbox::{Outbox, lock};
 use super::rates::Rates;
 use super::{Fallback, ServerConfig};
+use crate::tracker::shrink;
 use crate::{Asker, Output, Refusal, SocketId, Stats, Tracker};
 
 /// How often the rate of messages is measured and expired peers are looked for, at least.
@@ -107,6 +110,7 @@ impl Shared {
     pub(super) fn close_socket(&self, id: SocketId) {
         let mut state = lock(&self.state);
         state.outboxes.remove(&id);
+        shrink(&mut state.outboxes);
         state.tracker.handle_closed(id);
         state.held.forget(id);
         state.deliver();
@@ -196,6 +200,16 @@ impl Shared {
         }
     }
 
+    /// Connections and peers: what memory is held for.
+    fn holds(&self) -> usize {
+        let Stats {
+            web_peers,
+            tcp_peers,
+            ..
+        } = lock(&self.state).tracker.stats();
+        self.connections.total() + web_peers + tcp_peers
+    }
+
     fn messages(&self) -> u64 {
         self.received.load(Ordering::Relaxed) + self.sent.load(Ordering::Relaxed)
     }
@@ -221,9 +235,11 @@ impl State {
     }
 }
 
-/// Forgets the TCP peers that announce no more and measures the rate of messages, for ever.
+/// Forgets the TCP peers that announce no more, gives memory back after floods and measures the rate
+/// of messages, for ever.
 pub(super) async fn expire(shared: Arc<Shared>) {
     let (mut measured_at, mut measured) = (Instant::now(), shared.messages());
+    let mut memory = Memory::default();
     loop {
         let now = shared.origin.elapsed();
         let next = {
@@ -238,6 +254,10 @@ pub(super) async fn expire(shared: Arc<Shared>) {
         shared.rates.forget(now);
         let elapsed = measured_at.elapsed();
         if elapsed >= TICK {
+            if memory.note(shared.holds()) {
+                // Not here, where sockets wait for their turn. Nobody waits for its end either.
+                drop(spawn_blocking(memory::give_back));
+            }
             let messages = shared.messages();
             let rate = (messages - measured) as f64 / elapsed.as_secs_f64();
             shared.rate.store(rate as u64, Ordering::Relaxed);

@@ -36,6 +36,9 @@ const READ_BATCH: usize = 16;
 /// How long a socket that the server closes stays open for its peer to read the reason.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Bytes passed over at a time while a peer reads why its socket is closed.
+const DISCARDED: usize = 1024;
+
 /// The longest reason in a close frame, in characters: a frame has room for 123 bytes.
 const MAX_REASON: usize = 100;
 
@@ -268,7 +271,8 @@ impl Connection {
             // As above, but what comes is no frame any more.
             let stream = self.socket.get_mut();
             let _ = stream.shutdown().await;
-            let mut passed_over = [0; 1024];
+            // On the heap, as every socket's task would be so much larger.
+            let mut passed_over = vec![0; DISCARDED];
             while let Ok(1..) = stream.discard(&mut passed_over).await {}
         };
         let _ = timeout(CLOSE_TIMEOUT, closed).await;

@@ -68,6 +68,8 @@ pub struct AnnounceResponse {
     pub warning: Option<String>,
     /// Where other peers are.
     pub peers: Vec<SocketAddr>,
+    /// Hosts and ports of peers that the tracker gave by name, at most [`MAX_PEERS`]. Trackers of HTTP alone do so.
+    pub hosts: Vec<(String, u16)>,
 }
 
 /// What a tracker knows of one swarm (BEP 48, BEP 15).

@@ -8,6 +8,7 @@ use brackish_wire::tracker::{
     AnnounceRequest, AnnounceResponse, Event, MAX_PEERS, MAX_SCRAPE, ScrapeEntry,
 };
 use brackish_wire::{InfoHash, PeerId};
+use std::net::SocketAddr;
 
 fn request() -> AnnounceRequest {
     AnnounceRequest {
@@ -166,6 +167,7 @@ fn response() -> AnnounceResponse {
             "192.0.2.1:80".parse().unwrap(),
             "[2001:db8::1]:81".parse().unwrap(),
         ],
+        hosts: Vec::new(),
     }
 }
 
@@ -224,24 +226,90 @@ fn a_response_of_another_kind_is_an_error_and_a_long_one_is_bounded() {
         b"<html>",
         b"le",
         b"i1e",
-        b"d8:intervali1e5:peersi1ee",
         b"d5:peers6:abe",
-        b"d5:peersli1eee",
-        b"d8:interval1:xe",
+        b"d8:intervali9e",
     ] {
         assert!(parse_announce_response(body).is_err(), "{body:?}");
     }
-    let odd = b"d5:peersld2:ip9:127.0.0.14:porti1eed2:ip4:host4:porti1eed2:ip7:1.2.3.44:porti0eedee8:intervali9ee";
-    let read = parse_announce_response(odd).unwrap();
-    assert_eq!(
-        (read.peers, read.interval),
-        (vec!["127.0.0.1:1".parse().unwrap()], 9)
-    );
     let many = [b"d5:peers60000:".to_vec(), vec![1; 60_000], b"e".to_vec()].concat();
     assert_eq!(
         parse_announce_response(&many).unwrap().peers.len(),
         MAX_PEERS
     );
+}
+
+#[test]
+fn what_makes_no_sense_in_a_response_does_not_spoil_its_peers() {
+    let peer: SocketAddr = "1.2.3.4:258".parse().unwrap();
+    let read = |rest: &str| {
+        let body = format!("d5:peers6:\x01\x02\x03\x04\x01\x02{rest}e");
+        let read = parse_announce_response(body.as_bytes()).unwrap();
+        assert_eq!(read.peers, [peer], "{rest:?}");
+        read
+    };
+    for (interval, seconds) in [
+        ("", 1800),
+        ("8:intervali-1e", 1800),
+        ("8:interval1:x", 1800),
+        ("8:intervalle", 1800),
+        ("8:intervali99999999999999999999e", 1800),
+        ("8:intervali0090e", 90),
+        ("8:interval3:900", 900),
+        ("8:interval4: 90 ", 90),
+    ] {
+        assert_eq!(read(interval).interval, seconds, "{interval:?}");
+    }
+    let odd = read("8:completei-1e10:incomplete2:0712:min intervali1.5e10:tracker idi1e2:zzi1.5e");
+    assert_eq!((odd.complete, odd.incomplete), (None, Some(7)));
+    assert_eq!((odd.min_interval, odd.tracker_id), (None, None));
+    let failure = read("14:failure reason4:busy");
+    assert_eq!(failure.warning.as_deref(), Some("busy"));
+    assert_eq!(
+        parse_announce_response(b"\r\nd8:intervali9ee")
+            .unwrap()
+            .interval,
+        9
+    );
+    for no_peers in [
+        "5:peersi1e",
+        "5:peersli1e1:xdee",
+        "6:peers6le",
+        "6:peers61:x",
+    ] {
+        let body = format!("d8:intervali9e{no_peers}e");
+        let read = parse_announce_response(body.as_bytes()).unwrap();
+        assert_eq!((read.interval, read.peers), (9, vec![]), "{no_peers}");
+    }
+}
+
+#[test]
+fn peers_are_taken_in_both_forms_and_by_name() {
+    let peer = |ip: &str, port: &str| format!("d2:ip{}:{ip}4:port{port}e", ip.len());
+    let peers = [
+        peer("127.0.0.1", "i1e"),
+        peer("10.0.0.1", "2:80"),
+        peer("[2001:db8::2]", "i3e"),
+        peer("2001:db8::4", "i0004e"),
+        peer("peer.example", "i5e"),
+        peer("1.2.3.4", "i0e"),
+        peer("1.2.3.4", "i65536e"),
+        peer("1.2.3", "i6e"),
+        peer("a b", "i7e"),
+        "de".to_owned(),
+    ];
+    let mut body = format!("d5:peersl{}e6:peers618:", peers.concat()).into_bytes();
+    body.extend([1; 18]);
+    body.push(b'e');
+    let read = parse_announce_response(&body).unwrap();
+    let expected = [
+        "127.0.0.1:1",
+        "10.0.0.1:80",
+        "[2001:db8::2]:3",
+        "[2001:db8::4]:4",
+        "[101:101:101:101:101:101:101:101]:257",
+    ];
+    assert_eq!(read.peers, expected.map(|peer| peer.parse().unwrap()));
+    assert_eq!(read.hosts, [("peer.example".to_owned(), 5)]);
 }
 
 #[test]
@@ -298,5 +366,5 @@ fn a_scrape_reads_back_on_both_sides() {
     assert_eq!(brackish_wire::bencode::scan(&body), Ok(()));
     assert_eq!(parse_scrape_response(&body).unwrap(), entries);
     assert!(parse_scrape_response(b"de").is_err());
-    assert!(parse_scrape_response(b"d5:filesd3:abcdeee").is_err());
+    assert_eq!(parse_scrape_response(b"d5:filesd3:abcdeee").unwrap(), []);
 }

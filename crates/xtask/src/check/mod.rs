@@ -29,6 +29,7 @@ pub fn run_counted() -> Result<Counts> {
     Ok(Counts {
         passed: (checks.len() - failed) as u64,
         failed: failed as u64,
+        ..Counts::default()
     })
 }
 

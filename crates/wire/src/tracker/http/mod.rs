@@ -101,20 +101,19 @@ pub fn announce_url(
     Ok(url)
 }
 
-/// Reads the body of an announce's response.
+/// Reads the body of an announce's response. What makes no sense in it is passed over, so that its peers can be used: a
+/// number may be a text of digits, a missing or negative interval counts as [`DEFAULT_INTERVAL`], and where there are peers
+/// a reason for a failure is a warning.
 pub fn parse_announce_response(body: &[u8]) -> Result<AnnounceResponse, HttpTrackerError> {
+    let body = body.trim_ascii_start();
     let mut response = AnnounceResponse {
         interval: DEFAULT_INTERVAL,
         ..AnnounceResponse::default()
     };
-    refuse_failure(body)?;
     for entry in bencode::dict_entries(body)? {
         let (key, value) = entry?;
         match key {
-            b"interval" => {
-                response.interval =
-                    number(value).ok_or(HttpTrackerError::Field { field: "interval" })?
-            }
+            b"interval" => response.interval = number(value).unwrap_or(DEFAULT_INTERVAL),
             b"min interval" => response.min_interval = number(value),
             b"complete" => response.complete = number(value),
             b"incomplete" => response.incomplete = number(value),
@@ -122,16 +121,24 @@ pub fn parse_announce_response(body: &[u8]) -> Result<AnnounceResponse, HttpTrac
                 response.tracker_id = bencode::byte_string(value).ok().map(<[u8]>::to_vec)
             }
             b"warning message" => response.warning = text(value),
-            b"peers" => read_peers(value, &mut response.peers)?,
-            b"peers6" => {
-                let raw = bencode::byte_string(value)
-                    .map_err(|_| HttpTrackerError::Field { field: "peers6" })?;
-                add_peers(&mut response.peers, compact::v6(raw));
-            }
+            b"peers" => read_peers(value, compact_v4, &mut response),
+            b"peers6" => read_peers(value, compact_v6, &mut response),
             _ => {}
         }
     }
+    if let Err(failure) = refuse_failure(body) {
+        match failure {
+            HttpTrackerError::Failure { reason, .. } if has_peers(&response) => {
+                response.warning = Some(reason);
+            }
+            failure => return Err(failure),
+        }
+    }
     Ok(response)
+}
+
+fn has_peers(response: &AnnounceResponse) -> bool {
+    !response.peers.is_empty() || !response.hosts.is_empty()
 }
 
 /// The URL that gives the figures of these swarms, at most [`MAX_SCRAPE`] of them: the announce URL with `announce` at
@@ -175,9 +182,9 @@ pub fn parse_scrape_response(
     let mut entries = Vec::new();
     for entry in bencode::dict_entries(files)?.take(MAX_SCRAPE) {
         let (name, figures) = entry?;
-        let info_hash = name
-            .try_into()
-            .map_err(|_| HttpTrackerError::Field { field: "files" })?;
+        let Ok(info_hash) = name.try_into() else {
+            continue;
+        };
         let mut swarm = ScrapeEntry::default();
         for figure in bencode::dict_entries(figures)? {
             let (key, value) = figure?;
@@ -235,36 +242,59 @@ fn refuse_failure(body: &[u8]) -> Result<(), HttpTrackerError> {
     })
 }
 
-/// `peers` is a string of compact peers (BEP 23) or a list of dictionaries (BEP 3).
-fn read_peers(value: &[u8], peers: &mut Vec<SocketAddr>) -> Result<(), HttpTrackerError> {
-    match value.first() {
-        Some(b'l') => {
-            for item in bencode::list_items(value)?.take(MAX_PEERS) {
-                let item = item?;
-                let ip =
-                    bencode::dict_entry(item, b"ip")?.and_then(|ip| bencode::byte_string(ip).ok());
-                let ip = ip.and_then(|ip| std::str::from_utf8(ip).ok()?.parse::<IpAddr>().ok());
-                let port = bencode::dict_entry(item, b"port")?.and_then(number);
-                // A host name in place of an address is allowed, but no tracker in use gives one.
-                if let (Some(ip), Some(port)) = (ip, port) {
-                    add_peers(peers, [SocketAddr::new(ip, port)]);
-                }
+/// Peers are a string of compact peers (BEP 23, BEP 7) or a list of dictionaries (BEP 3).
+fn read_peers(
+    value: &[u8],
+    add_compact: impl Fn(&[u8], &mut Vec<SocketAddr>),
+    response: &mut AnnounceResponse,
+) {
+    if let Ok(raw) = bencode::byte_string(value) {
+        add_compact(raw, &mut response.peers);
+    }
+    let items = bencode::list_items(value).into_iter().flatten();
+    for item in items.map_while(Result::ok).take(MAX_PEERS) {
+        let field = |key| bencode::dict_entry(item, key).ok().flatten();
+        let (Some(host), Some(port)) = (field(b"ip").and_then(text), field(b"port")) else {
+            continue;
+        };
+        let Some(port) = number::<u16>(port).filter(|port| *port > 0) else {
+            continue;
+        };
+        let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+        match host.parse::<IpAddr>() {
+            Ok(ip) => add_peers(&mut response.peers, [SocketAddr::new(ip, port)]),
+            Err(_) if is_host_name(host) && response.hosts.len() < MAX_PEERS => {
+                response.hosts.push((host.to_owned(), port));
             }
-            Ok(())
-        }
-        _ => {
-            let raw = bencode::byte_string(value)
-                .map_err(|_| HttpTrackerError::Field { field: "peers" })?;
-            add_peers(peers, compact::v4(raw));
-            Ok(())
+            Err(_) => {}
         }
     }
 }
 
+fn compact_v4(raw: &[u8], peers: &mut Vec<SocketAddr>) {
+    add_peers(peers, compact::v4(raw));
+}
+
+fn compact_v6(raw: &[u8], peers: &mut Vec<SocketAddr>) {
+    add_peers(peers, compact::v6(raw));
+}
+
+/// Whether a text can be the name of a host: 253 bytes of letters, digits, `-`, `_` and dots (RFC 1123).
+fn is_host_name(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+/// An integer, or a text of one.
 fn number<T: TryFrom<i64>>(raw: &[u8]) -> Option<T> {
-    bencode::int(raw)
-        .ok()
-        .and_then(|value| value.try_into().ok())
+    let value = match bencode::byte_string(raw) {
+        Ok(digits) => std::str::from_utf8(digits).ok()?.trim().parse().ok()?,
+        Err(_) => bencode::int(raw).ok()?,
+    };
+    value.try_into().ok()
 }
 
 fn text(raw: &[u8]) -> Option<String> {

@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::certificates;
+
 /// Longest time for one address of a host; the next is tried then.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -33,21 +35,23 @@ pub(crate) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>
 }
 
 /// Connects to one of the addresses of `host`, which are tried in turn; by TLS if `secure`.
+/// The address is the one that it went to.
 pub(crate) async fn connect_to(
     addresses: &[SocketAddr],
     host: &str,
     secure: bool,
-) -> io::Result<Box<dyn Stream>> {
+) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
     let bare = bare(host);
     let mut last = None;
     for address in addresses {
         match tokio::time::timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;
-                return match secure {
-                    false => Ok(Box::new(stream)),
-                    true => encrypt(bare, stream).await,
+                let stream: Box<dyn Stream> = match secure {
+                    false => Box::new(stream),
+                    true => encrypt(bare, Box::new(stream)).await?,
                 };
+                return Ok((stream, *address));
             }
             Ok(Err(error)) => last = Some(error),
             Err(_) => last = Some(io::ErrorKind::TimedOut.into()),
@@ -64,11 +68,14 @@ fn not_found(host: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("no such host: {host}"))
 }
 
-async fn encrypt(host: &str, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+/// Speaks TLS with `host` over a stream.
+pub(crate) async fn encrypt(host: &str, stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+    let host = bare(host);
     let name = ServerName::try_from(host.to_owned()).map_err(|_| not_found(host))?;
     let stream = TlsConnector::from(tls_config()?)
         .connect(name, stream)
-        .await?;
+        .await
+        .map_err(|error| certificates::explain(host, error))?;
     Ok(Box::new(stream))
 }
 

@@ -40,7 +40,10 @@ impl Session {
             return Err(AcceptError::Banned);
         }
         if self.connections.len() >= self.cx.config.connections {
-            return Err(AcceptError::TooMany);
+            let Some(crowding) = self.crowding(None, via, address) else {
+                return Err(AcceptError::TooMany);
+            };
+            self.close(crowding, DisconnectReason::Limit);
         }
         let mut connection = Connection::new(via, false, Stage::Handshaking, now);
         connection.address = address;
@@ -175,6 +178,10 @@ impl Session {
             let worst = peer
                 .address
                 .and_then(|address| self.outranked(torrent_id, address));
+            let worst = worst.or_else(|| {
+                let via = self.connections.get(id.into()).map_or(Via::Tcp, |c| c.via);
+                self.crowding(Some(torrent_id), via, peer.address)
+            });
             let Some(worst) = worst else {
                 return Err(DisconnectReason::Protocol(
                     "too many connections of this torrent".to_owned(),

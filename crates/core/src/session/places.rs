@@ -1,6 +1,7 @@
 //! The places among a torrent's connections: how many there are, who is dialled for them, and who
 //! makes room when they are taken.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,10 +9,16 @@ use super::Session;
 use crate::connection::{Connection, Stage};
 use crate::dials::MAX_PER_HOST;
 use crate::host::Host;
-use crate::{ConnectionId, Output, TorrentId, Via};
+use crate::{ConnectionId, Output, Table, TorrentId, Via};
 
 /// A connection is not given up for a better one before it had this long to prove its worth.
 const SETTLED: Duration = Duration::from_secs(60);
+
+/// Where places are short, one in so many is kept for web peers.
+const WEB_SHARE: usize = 4;
+
+/// A connection that has not shaken hands for this long gives its place to one that may.
+const TO_SHAKE_HANDS: Duration = Duration::from_secs(2);
 
 impl Session {
     /// Dials as many known addresses as there is room for.
@@ -100,5 +107,60 @@ impl Session {
         });
         let (priority, worst) = worst.min()?;
         (priority < torrent.peer_set.priority(comer)).then_some(worst)
+    }
+
+    /// The TCP connection that makes room for a comer where places are short, those of a torrent or, with
+    /// `None`, of the session: hosts share them alike. Of the host with the most it is the one that is
+    /// silent longest, first of those that never shook hands, then of those that trade nothing. A web
+    /// peer has room made while web peers have less than their share. Loopback has no bound.
+    pub(super) fn crowding(
+        &self,
+        torrent: Option<TorrentId>,
+        via: Via,
+        comer: Option<SocketAddr>,
+    ) -> Option<ConnectionId> {
+        let all = self
+            .connections
+            .iter()
+            .map(|(key, c)| (ConnectionId::from(key), c));
+        let scope = |c: &Connection| torrent.is_none() || c.torrent == torrent;
+        let here: Vec<_> = all.filter(|(_, c)| scope(c)).collect();
+        if via == Via::WebRtc {
+            let web = here.iter().filter(|(_, c)| c.via == Via::WebRtc).count();
+            let most = match torrent {
+                Some(_) => self.cx.config.connections_per_torrent,
+                None => self.cx.config.connections,
+            };
+            if web >= most / WEB_SHARE {
+                return None;
+            }
+        }
+        let host = |address: SocketAddr| {
+            let ip = address.ip().to_canonical();
+            (!ip.is_loopback()).then(|| Host::of(ip))
+        };
+        let mut hosts: Table<Host, usize> = Table::default();
+        let tcp = here.iter().filter(|(_, c)| c.via == Via::Tcp);
+        let placed: Vec<_> = tcp
+            .filter_map(|(id, c)| Some((*id, *c, host(c.address?)?)))
+            .collect();
+        for (_, _, host) in &placed {
+            *hosts.get_or_insert_with(*host, || 0) += 1;
+        }
+        let count = |host: &Host| hosts.get(host).copied().unwrap_or(0);
+        let own = comer.and_then(host).map_or(0, |host| count(&host));
+        let now = self.cx.now;
+        let gives_way = placed.iter().filter(|(_, connection, host)| {
+            let stranger = connection.stage == Stage::Handshaking
+                && now.since(connection.since) >= TO_SHAKE_HANDS;
+            count(host) >= own + 2 || stranger && count(host) > own
+        });
+        let first = gives_way.min_by_key(|(id, connection, host)| {
+            let peer = connection.peer.as_ref();
+            let trades = peer.is_some_and(|peer| peer.down.rate() + peer.up.rate() > 0);
+            let rank = (peer.is_some(), trades, connection.last_received);
+            (Reverse(count(host)), rank, *id)
+        });
+        first.map(|(id, ..)| *id)
     }
 }

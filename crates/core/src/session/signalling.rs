@@ -119,8 +119,18 @@ impl Session {
             .and_then(|t| t.offers.values().next().copied());
         if let Some(offer) = offer {
             self.close(offer, DisconnectReason::Timeout);
+            return true;
         }
-        offer.is_some()
+        let of_torrent = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.torrent == Some(torrent_id));
+        let full = of_torrent.count() >= self.cx.config.connections_per_torrent;
+        let crowding = self.crowding(full.then_some(torrent_id), Via::WebRtc, None);
+        if let Some(crowding) = crowding {
+            self.close(crowding, DisconnectReason::Limit);
+        }
+        crowding.is_some()
     }
 
     /// Takes an offer.

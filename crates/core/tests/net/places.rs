@@ -133,3 +133,56 @@ fn connections_of_a_session_are_bounded() {
             .is_err()
     );
 }
+
+/// Comes by TCP from a port of a host, and says nothing; false if it is refused.
+fn knocks(bench: &mut Bench, host: [u8; 4], port: u16) -> bool {
+    let (address, now) = (Some(SocketAddr::from((host, port))), bench.now);
+    let accepted = bench.session.accept(Via::Tcp, address, 1 << 16, now);
+    bench.pass(Duration::ZERO);
+    accepted.is_ok()
+}
+
+#[test]
+fn one_host_that_takes_all_places_leaves_them_to_others_and_not_to_itself() {
+    let mut setup = Setup::default();
+    setup.config.connections = 20;
+    let mut bench = Bench::new(setup);
+    let honest = bench.meet(1);
+    for port in 0..40 {
+        assert_eq!(knocks(&mut bench, [203, 0, 113, 5], 1000 + port), port < 19);
+    }
+    for number in 2..=10 {
+        bench.meet(number);
+    }
+    assert!(!bench.is_closed(honest));
+    let peers = bench.session.peer_stats(bench.torrent);
+    assert_eq!(peers.len(), 10, "half of the places");
+}
+
+#[test]
+fn strangers_that_never_shake_hands_give_way_though_each_has_a_host_of_its_own() {
+    let mut setup = Setup::default();
+    setup.config.connections = 20;
+    let mut bench = Bench::new(setup);
+    for host in 0..20 {
+        assert!(knocks(&mut bench, [203, 0, 113, host], 1000));
+    }
+    assert!(!knocks(&mut bench, [203, 0, 113, 99], 1000), "at once");
+    bench.pass(Duration::from_secs(3));
+    assert!(knocks(&mut bench, [203, 0, 113, 99], 1000));
+}
+
+#[test]
+fn places_of_a_torrent_are_shared_by_host() {
+    let mut setup = Setup::default();
+    setup.config.connections_per_torrent = PLACES;
+    let mut bench = Bench::new(setup);
+    let same = |port| Some(SocketAddr::from(([203, 0, 113, 5], port)));
+    for number in 1..=PLACES as u8 {
+        bench.meet_by(Via::Tcp, number, same(u16::from(number)), true);
+    }
+    let others = [20, 21].map(|number| bench.meet(number));
+    assert!(others.iter().all(|other| !bench.is_closed(*other)));
+    let third = bench.meet_by(Via::Tcp, 50, same(50), true);
+    assert!(bench.is_closed(third));
+}

@@ -125,3 +125,18 @@ fn a_public_magnet_link_tells_its_peers_more_once_the_metadata_is_there() {
     assert!(bench.extension(peer, UT_PEX).is_some());
     assert!(bench.extension(peer, BK_SIGNAL).is_some());
 }
+
+#[test]
+fn the_port_that_a_peer_names_in_a_private_torrent_is_not_dialled() {
+    for (is_private, dialled) in [(true, 0), (false, 1)] {
+        let mut bench = Bench::new(Setup {
+            private: is_private,
+            ..Setup::default()
+        });
+        let peer = bench.meet(4);
+        bench.extends(peer, &[], Some(7001));
+        bench.lose(peer);
+        bench.pass(Duration::from_secs(15));
+        assert_eq!(bench.dialled().len(), dialled);
+    }
+}

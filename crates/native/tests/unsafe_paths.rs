@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use brackish_native::StorageMap;
+use brackish_native::{Access, Add, Source, StorageMap, WriteOptions};
 use brackish_wire::metainfo::Metainfo;
 use common::*;
 
@@ -73,7 +73,14 @@ async fn what_an_unsafe_path_holds_is_written_inside_the_folder() {
         seed(&origin, &metainfo, map).await;
         let outer = place.path().join(format!("outer-{number}"));
         let into = outer.join("in/here");
-        let torrent = download(&leech, &metainfo, &into, vec![address(&origin)]).await;
+        let mut add = Add::new(Source::Metainfo(metainfo.clone()), &into);
+        add.peers = vec![address(&origin)];
+        // Two names that are made safe begin with a dot.
+        add.access = Access::Write(WriteOptions {
+            allow_hidden: true,
+            ..WriteOptions::default()
+        });
+        let torrent = leech.add(add).await.unwrap();
         within(torrent.wait_finished()).await.unwrap();
         leech.shutdown().await;
         let written = files(&outer);

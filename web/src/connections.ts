@@ -13,7 +13,10 @@ import type { Command, Message } from './protocol.js';
  */
 const GATHERING_PATIENCE = 1000;
 
-/** A relayed channel asks for more when its send buffer is down to this many bytes; as in `channel.rs`. */
+/**
+ * A relayed channel asks for more when its send buffer is down to this many bytes, and what it holds up to them counts as
+ * taken; as in `channel.rs`.
+ */
 const LOW = 256 * 1024;
 
 type Signal = Extract<
@@ -161,9 +164,10 @@ function gathered(peer: RTCPeerConnection): Promise<void> {
 function relay(channel: RTCDataChannel, port: MessagePort): void {
   let outstanding = 0;
   const settle = () => {
-    const taken = outstanding - channel.bufferedAmount;
+    const taken = outstanding - Math.max(channel.bufferedAmount - LOW, 0);
+    if (taken <= 0) return;
     outstanding -= taken;
-    if (taken > 0) port.postMessage(taken);
+    port.postMessage(taken);
   };
   channel.binaryType = 'arraybuffer';
   channel.bufferedAmountLowThreshold = LOW;

@@ -38,7 +38,8 @@ pub enum Input<'a> {
         /// At least one byte.
         data: &'a [u8],
     },
-    /// The transport took bytes that the driver held: as many may be transmitted again.
+    /// The transport took bytes that the driver held: as many may be transmitted again. A driver says so of all that it
+    /// was given, in time and without being given more: messages may wait for it.
     Sent {
         /// On which connection.
         connection: ConnectionId,

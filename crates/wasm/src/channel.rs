@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort, RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
 
 /// Bytes that may wait in a channel's send buffer until its rate is known.
-pub const ROOM: usize = 512 * 1024;
+const ROOM: usize = 512 * 1024;
 
 /// The least: a slow path always has the next blocks, and a request waits a second or two behind
 /// them at 100 kB/s.
@@ -43,7 +43,7 @@ pub struct Channel {
     transport: Transport,
     /// Bytes sent and not yet told to the session as taken.
     outstanding: usize,
-    /// Bytes that may be outstanding.
+    /// Bytes that may be in the send buffer.
     room: usize,
     /// Bytes taken since the room was last measured.
     lately: usize,
@@ -134,12 +134,18 @@ impl Channel {
         Ok(())
     }
 
-    /// Bytes that the transport has taken since last asked.
+    /// Bytes that the session may have outstanding: those above the threshold of the send buffer.
+    pub fn credit(&self) -> usize {
+        self.room - low(self.room) as usize
+    }
+
+    /// Bytes that the transport has taken since last asked. What the send buffer holds up to its threshold counts as
+    /// taken: no event tells when that goes, and the session waits for nothing that is never told.
     pub fn taken(&mut self) -> usize {
         let taken = match &self.transport {
             Transport::Transferred(channel) => {
-                let waiting = channel.buffered_amount() as usize;
-                self.outstanding.saturating_sub(waiting)
+                let held = channel.buffered_amount().saturating_sub(low(self.room));
+                self.outstanding.saturating_sub(held as usize)
             }
             Transport::Relayed(_, credit) => credit.take().min(self.outstanding),
         };
@@ -148,7 +154,7 @@ impl Channel {
         taken
     }
 
-    /// Measures the room anew by what was taken in the last `seconds`. `Some` when it changed.
+    /// Measures the room anew by what was taken in the last `seconds`: the credit, when it changed.
     pub fn measure_room(&mut self, seconds: f64) -> Option<usize> {
         let taken = std::mem::take(&mut self.lately);
         let Transport::Transferred(channel) = &self.transport else {
@@ -157,12 +163,14 @@ impl Channel {
         };
         let room = room(taken as f64 / seconds.max(0.001));
         // With nothing waiting the rate is that of the demand, which says nothing of the path.
-        let changed = room > self.room || (room < self.room && self.outstanding > 0);
-        changed.then(|| {
-            self.room = room;
-            channel.set_buffered_amount_low_threshold(low(room));
-            room
-        })
+        let waits = channel.buffered_amount() > 0;
+        let changed = room > self.room || (room < self.room && waits);
+        if !changed {
+            return None;
+        }
+        channel.set_buffered_amount_low_threshold(low(room));
+        self.room = room;
+        Some(self.credit())
     }
 }
 
@@ -174,8 +182,8 @@ fn room(rate: f64) -> usize {
         .next_power_of_two()
 }
 
-/// The send buffer asks for more when it is down to this. At most half of the room: the session can
-/// always reach it with a block to spare, so the event cannot fail to come.
+/// The send buffer asks for more when it is down to this: half of the room, so that the path is not idle while the other
+/// half comes.
 fn low(room: usize) -> u32 {
     (room / 2) as u32
 }

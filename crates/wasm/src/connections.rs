@@ -8,7 +8,7 @@ use brackish_core::{ConnectionId, Input, Table};
 
 use js_sys::ArrayBuffer;
 
-use crate::channel::{Channel, MESSAGE, ROOM, Signal};
+use crate::channel::{Channel, MESSAGE, Signal};
 use crate::driver::Driver;
 use crate::host::now;
 
@@ -183,17 +183,17 @@ impl Driver {
     }
 
     fn signal_open(&'static self, connection: ConnectionId, number: u64) {
-        let early = match self.connections.borrow_mut().known.get_mut(&number) {
-            Some(connection) if !connection.opened => {
-                connection.opened = true;
-                std::mem::take(&mut connection.early)
+        let (room, early) = match self.connections.borrow_mut().known.get_mut(&number) {
+            Some(known) if !known.opened => {
+                let Some(channel) = &known.channel else {
+                    return;
+                };
+                known.opened = true;
+                (channel.credit(), std::mem::take(&mut known.early))
             }
             _ => return,
         };
-        self.input(Input::Opened {
-            connection,
-            room: ROOM,
-        });
+        self.input(Input::Opened { connection, room });
         for message in early {
             self.received(connection, &message);
         }

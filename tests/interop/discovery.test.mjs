@@ -11,7 +11,7 @@ import { proves } from '../harness/scope.mjs';
 import { seconds, until } from '../harness/time.mjs';
 import { webtorrentNode } from '../harness/webtorrent_node.mjs';
 
-const SIZE = 16 * MiB;
+const SIZE = 8 * MiB;
 
 /** Bytes per second at which what the third peer has does not get far within a test. */
 const TRICKLE = 20_000;
@@ -33,7 +33,7 @@ proves('a node that knows only libtorrent finds a seed by its peer exchange', as
   const into = await scope.folder('download');
   const flags = ['--no-webrtc', '--peer', `127.0.0.1:${third.port}`];
   const ours = await download(scope, torrent, into, { flags });
-  // From the third alone it would take a quarter of an hour.
+  // From the third alone it would take seven minutes.
   await ours.finished(seconds(150));
   assert.equal(await ours.exited, 0);
   assert.equal(await sha256(join(into, NAME)), hash);

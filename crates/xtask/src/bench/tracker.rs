@@ -19,8 +19,9 @@ use super::workspace::Workspace;
 use crate::setup::tools;
 use crate::{paths, process};
 
-/// Sockets that are open at once, the same for every tracker, each with one message under way.
-const CONNECTIONS: u32 = 100;
+/// Sockets that are open at once, the same for every tracker, each with one message under way: as many as the load tester
+/// comes to open with a tracker that leaves it no time.
+const CONNECTIONS: u32 = 8;
 
 /// Torrents that those sockets take part in; with more, one socket would come to be in more swarms
 /// than our tracker allows.

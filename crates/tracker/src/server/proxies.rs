@@ -10,7 +10,7 @@ pub(super) fn trust(proxies: &[IpNet], address: IpAddr) -> bool {
     proxies.iter().any(|network| network.contains(&address))
 }
 
-/// Who asks: the other end of the connection, or the client that trusted proxies name in
+/// The client that asks: the other end of the connection, or the client that trusted proxies name in
 /// `X-Forwarded-For`.
 ///
 /// Each proxy adds at the end the address that it was asked from. So the last address that is not a
